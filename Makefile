@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+# Makefile: the verbs people type; meson and the scripts in tools/ do the work.
+PREFIX ?= /usr/local
+FUZZ_SECONDS ?= 10
+
+# A pyenv or virtual environment in front of the PATH lacks Debian's packages.
+PYTHON := /usr/bin/python3
+
+.PHONY: help run test build unit integration sim mutants fuzz format check bench install clean
+
+help: ## this list
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1|/' \
+		| awk -F'|' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+run: ## install what is missing, build, and start the server with demo tokens
+	@sh tools/setup.sh run
+	@sh tools/build.sh release
+	@exec build/release/mcp-auth serve --dev
+
+test: ## install what is missing, then every check and test; ends with "N passed, N failed"
+	@sh tools/setup.sh test
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) $(PYTHON) tools/run_tests.py
+
+build: ## the release build, in build/release
+	@sh tools/build.sh release
+
+unit: ## the unit tests under the Address and UB sanitizers; UNIT=word runs those that match
+	@$(PYTHON) tools/run_tests.py --only unit $(if $(UNIT),--filter $(UNIT))
+
+integration: ## the behaviour tests: a real server and real clients
+	@$(PYTHON) tools/run_tests.py --only behaviour
+
+sim: ## the simulation: hubs, random sessions and an oracle; SEED=n repeats one
+	@$(PYTHON) tools/run_tests.py --only sim $(if $(SEED),--filter $(SEED))
+
+mutants: ## seeded faults, each of which must turn a test red
+	@$(PYTHON) tools/mutants.py
+
+fuzz: ## each fuzz target for FUZZ_SECONDS
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) $(PYTHON) tools/run_tests.py --only fuzz
+
+format: ## apply .clang-format
+	@$(PYTHON) tools/check/format.py --write
+
+check: ## the checks of the tree: include direction, lengths, settings, format ...
+	@$(PYTHON) tools/run_tests.py --only checks
+
+bench: ## the benchmarks, with the release build
+	@sh tools/build.sh bench
+	@sh bench/run.sh
+
+install: ## install the release build under PREFIX (DESTDIR is respected)
+	@sh tools/build.sh release --prefix "$(abspath $(PREFIX))"
+	@meson install -C build/release --no-rebuild
+
+clean: ## remove build/
+	@rm -rf build

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* fuzz_json.c: what is read and written again reads as the same value, and writes the same. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/utf8.h"
+#include "codec/json.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void must(bool holds, const char *what)
+{
+    if (holds)
+        return;
+    fprintf(stderr, "fuzz_json: %s\n", what);
+    abort();
+}
+
+/* Any bytes at all as a string must come out as one string of JSON. */
+static void check_string(struct bytes text)
+{
+    struct json_problem problem;
+    struct strbuf out;
+    json_t *value = NULL;
+
+    if (text.size > 0 && memchr(text.data, '\0', text.size))
+        return; /* written as \u0000, which we do not read */
+    strbuf_init(&out, text.size * 6 + 2);
+    json_put_string(&out, text);
+    must(out.error == 0, "a string grew more than sixfold");
+    must(json_read(strbuf_bytes(&out), &value, &problem) == 0, "a written string is refused");
+    must(json_is_string(value), "a written string is none");
+    if (utf8_valid(text.data, text.size))
+        must(bytes_equal(json_text(value), text), "a string changed");
+    json_decref(value);
+    strbuf_done(&out);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct json_problem problem = {""};
+    struct bytes text = {(const char *)data, size};
+    struct strbuf first, second;
+    json_t *value = NULL, *again = NULL;
+
+    check_string(text);
+    if (json_read(text, &value, &problem) < 0) {
+        must(problem.text[0] != '\0' && memchr(problem.text, '\0', sizeof problem.text) != NULL,
+             "a refusal without words");
+        return 0;
+    }
+    must(memchr(data, '\0', size) == NULL, "NUL was accepted");
+
+    strbuf_init(&first, size * 32 + 64);
+    strbuf_init(&second, size * 32 + 64);
+    json_put_value(&first, value);
+    must(first.error == 0, "the writing failed");
+    must(utf8_valid(first.data, first.size), "what is written is not UTF-8");
+    must(json_read(strbuf_bytes(&first), &again, &problem) == 0, "what is written is refused");
+    must(json_equal(value, again), "the value changed");
+    json_put_value(&second, again);
+    must(bytes_equal(strbuf_bytes(&first), strbuf_bytes(&second)), "written twice differently");
+
+    json_decref(value);
+    json_decref(again);
+    strbuf_done(&first);
+    strbuf_done(&second);
+    return 0;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_clock.c: the clocks move forward, and a time is written as RFC 3339 has it. */
+#include "base/clock.h"
+
+#include "base/bytes.h"
+#include "unit.h"
+
+static struct bytes written(int64_t wall_ms)
+{
+    static char text[CLOCK_RFC3339_SIZE];
+
+    memset(text, 'x', sizeof text);
+    clock_rfc3339(wall_ms, text);
+    return bytes_of(text);
+}
+
+TEST(a_time_is_written_with_its_milliseconds)
+{
+    CHECK_TEXT(written(0), "1970-01-01T00:00:00.000Z");
+    CHECK_TEXT(written(1), "1970-01-01T00:00:00.001Z");
+    CHECK_TEXT(written(1709210096789), "2024-02-29T12:34:56.789Z");
+    CHECK_TEXT(written(253402300799999), "9999-12-31T23:59:59.999Z");
+}
+
+TEST(a_time_before_1970_rounds_down_like_any_other)
+{
+    CHECK_TEXT(written(-1), "1969-12-31T23:59:59.999Z");
+    CHECK_TEXT(written(-1000), "1969-12-31T23:59:59.000Z");
+    CHECK_TEXT(written(-1001), "1969-12-31T23:59:58.999Z");
+    CHECK_TEXT(written(-62167219200000), "0000-01-01T00:00:00.000Z");
+}
+
+TEST(a_year_of_five_digits_is_clamped)
+{
+    CHECK_TEXT(written(253402300800000), "9999-12-31T23:59:59.999Z");
+    CHECK_TEXT(written(INT64_MAX), "9999-12-31T23:59:59.999Z");
+    CHECK_TEXT(written(INT64_MIN), "0000-01-01T00:00:00.000Z");
+}
+
+TEST(the_clocks_are_sane_and_do_not_go_back)
+{
+    struct now a = clock_now(), b = clock_now();
+    uint64_t c = clock_mono_ns(), d = clock_mono_ns();
+
+    CHECK(a.mono_ms >= 0 && b.mono_ms >= a.mono_ms);
+    CHECK(a.wall_ms > 1577836800000); /* later than 2020 */
+    CHECK(d >= c);
+    CHECK((int64_t)(c / 1000000) >= b.mono_ms); /* the same clock in another unit */
+}

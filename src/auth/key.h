@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* key.h: one key of the ring and what it serves; shared by the files of this room only. */
+#ifndef AUTH_KEY_H
+#define AUTH_KEY_H
+
+#include "auth/hmac.h"
+#include "auth/keyring.h"
+
+#define KEYRING_KEYS_MAX 16u
+
+/* Serves its own family only: a token never says what kind of key this is. */
+struct key {
+    enum key_family family;
+    unsigned algorithms;     /* bits of enum jwt_algorithm */
+    struct hmac_key hmac[3]; /* HS256, HS384, HS512, as far as the secret is long enough */
+    EVP_PKEY *public_key;    /* RSA and EC */
+    EVP_MD *digests[3];      /* SHA-256, SHA-384, SHA-512 */
+    unsigned curve_size;     /* EC: bytes of one coordinate */
+};
+
+MUST_CHECK int key_from_secret(struct key *ret, struct bytes secret, const char **ret_why);
+/* Takes public_key, also on error. */
+MUST_CHECK int key_from_public(struct key *ret, EVP_PKEY *public_key, const char **ret_why);
+void key_done(struct key *key);
+/* 0, MCP_AUTH_E_REFUSED or MCP_AUTH_E_NOMEM. The algorithm is one of key->algorithms. */
+MUST_CHECK int key_verify(const struct key *key, enum jwt_algorithm algorithm,
+                          struct bytes signed_part, struct bytes signature);
+
+#endif

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* limits.h: every ceiling that is not a setting, its unit and its sum, on one page. */
+#ifndef MODEL_LIMITS_H
+#define MODEL_LIMITS_H
+
+/* Identities and events: sizes in bytes. */
+#define USER_ID_SIZE_MAX 256u
+#define TENANT_SIZE_MAX 256u
+#define NAME_SIZE_MAX 256u
+#define ROLE_SIZE_MAX 256u
+#define RESOURCE_SIZE_MAX 256u
+#define ACTION_SIZE_MAX 256u
+#define PERMISSION_SIZE_MAX (RESOURCE_SIZE_MAX + 1u + ACTION_SIZE_MAX)
+#define MESSAGE_SIZE_MAX (16u * 1024u)
+#define EVENT_ID_SIZE_MAX 64u
+#define EVENT_SIZE_MAX (64u * 1024u) /* one event as published, and as composed */
+#define BATCH_EVENTS_MAX 1000u
+#define BATCH_SIZE_MAX (4u * 1024u * 1024u)
+#define TOKEN_SIZE_MAX (16u * 1024u)
+/* A token is at most 16 KiB, so it holds a few thousand roles at the very most. */
+#define CLAIM_ITEMS_MAX 1024u
+
+/* Client messages. */
+#define FIRST_MESSAGE_SIZE_MAX (20u * 1024u) /* a 16 KiB token, a position and a filter */
+#define MESSAGE_FROM_CLIENT_SIZE_MAX (64u * 1024u)
+#define FILTER_RESOURCES_MAX 32u
+#define PING_ID_SIZE_MAX 256u
+
+/* Bytes a slow client may owe us before it is closed 4202. 256 KiB is about 800 events of 310
+ * bytes. They are shared: all clients of a view point into the same frame log. */
+#define OUTBOX_BYTES_MAX (256u * 1024u)
+/* Pieces an outbox may consist of; a piece is 24 bytes, so at most 24 KiB a connection. */
+#define OUTBOX_RUNS_MAX 1024u
+/* One segment of the frame log: 200 events of 310 bytes; an event that is larger gets a segment
+ * of its own size. */
+#define SEGMENT_SIZE (64u * 1024u)
+/* Live segments of one hub. A stalled client can pin a segment for a few bytes of it, so the sum
+ * is bounded as well: beyond it, who has been behind for longest is closed 4202. */
+#define FRAME_LOG_BYTES_MAX (256u * 1024u * 1024u)
+
+/* History in memory: whichever is reached first of this, the count and the age. */
+#define HISTORY_BYTES_MAX (256u * 1024u * 1024u)
+
+/* Resume: events in one slice; bytes in an outbox below which the next slice is asked for; and
+ * index entries a resume may examine before it is answered resumed:false. */
+#define CATCHUP_SLICE_EVENTS 64u
+#define CATCHUP_SLICE_BYTES (96u * 1024u)
+#define CATCHUP_RESUME_BELOW (64u * 1024u)
+#define CATCHUP_ENTRIES_MAX 20000u
+
+/* Fences: scopes kept apart per user (more collapse into one over everything), and users. */
+#define FENCE_SCOPES_MAX 256u
+#define FENCE_USERS_MAX 1000000u
+
+/* Ids remembered for the dedupe window: about 150 bytes each, so 150 MiB at most. */
+#define DEDUPE_ENTRIES_MAX 1000000u
+
+/* Events accepted and not yet announced, for the whole instance: 64 MiB and then 503. */
+#define BUS_BACKLOG_BYTES_MAX (64u * 1024u * 1024u)
+
+/* Connections that have not signed in, in one process. Loopback peers are only in the sum: a
+ * proxy there speaks for many. */
+#define UNAUTHENTICATED_MAX 16384u
+#define UNAUTHENTICATED_PER_ADDRESS_MAX 1024u
+
+/* HTTP. A head may take 10 s: 16,384 unauthenticated connections * (24 KiB of head and one read of
+ * 64 KiB) are 1.4 GiB in the very worst case. Bodies belong to publishers only: at most 64 in
+ * pieces a worker, 64 * 4 MiB = 256 MiB. */
+#define HTTP_HEAD_MS 10000               /* from the first byte, and from accept, to a whole head */
+#define HTTP_BODY_MS 30000               /* from the head to the last byte of the body */
+#define HTTP_ANSWER_MS 60000             /* what a handler may take */
+#define HTTP_REPLY_MS 30000              /* what the peer may take to read an answer */
+#define HTTP_IDLE_MS 60000               /* between two requests of a connection */
+#define HTTP_LINGER_MS 3000              /* from our last byte to the peer's */
+#define HTTP_BODIES_MAX 64u              /* in pieces at a time, for each worker */
+#define READ_BUFFER_SIZE (64u * 1024u)   /* one for each worker: what one read may bring */
+#define WRITE_SCRATCH_SIZE (64u * 1024u) /* one for each worker: short runs gathered for one send */
+
+/* WebSocket control frames (ping, pong) of one client within one second: nobody's heartbeat is
+ * faster, and each costs a turn. */
+#define CONTROL_FRAMES_PER_SECOND_MAX 64u
+
+/* How long a closed connection may take to read our close frame, in milliseconds. */
+#define CLOSE_LINGER_MS 10000
+#define DRAIN_MS 5000 /* SIGTERM to exit, at most */
+
+#endif

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* position.h: a place in the stream of events that a client can come back to. */
+#ifndef MODEL_POSITION_H
+#define MODEL_POSITION_H
+
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "base/compiler.h"
+
+/* n counts the events of the stream from 1, without holes; 0 is before the first. check is taken
+ * from the event there (0 at n = 0), so that a place of a lost history is recognised. */
+struct position {
+    uint64_t epoch, n, check;
+};
+
+#define POSITION_SIZE 32 /* 24 bytes, big-endian, as base64url */
+
+/* A hash of the event at n, equal on every instance. */
+uint64_t position_check(uint64_t epoch, uint64_t n, struct bytes tenant, struct bytes event_id);
+void position_write(const struct position *position, char ret[POSITION_SIZE]);
+MUST_CHECK int position_read(struct bytes text, struct position *ret); /* MCP_AUTH_E_INVALID */
+
+#endif

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* event_out.c: composes an event's JSON in the protocol's order, and puts a position in. */
+#include "wire/event_out.h"
+
+#include <assert.h>
+
+#include "base/clock.h"
+#include "codec/json.h"
+
+static void put_text(struct strbuf *out, const char *name, struct bytes text)
+{
+    json_put_name(out, name);
+    json_put_string(out, text);
+}
+
+static bool is_cut(const struct privacy_cut *cut, enum event_member member)
+{
+    switch (member) {
+    case MEMBER_USER_ID:
+        return cut->user_id;
+    case MEMBER_USER_NAME:
+        return cut->user_name;
+    case MEMBER_TARGET_USER_ID:
+        return cut->target_user_id;
+    default:
+        return false;
+    }
+}
+
+void event_out_compose(struct strbuf *out, const struct event_fields *fields,
+                       const struct privacy_cut *cut)
+{
+    char timestamp[CLOCK_RFC3339_SIZE];
+
+    clock_rfc3339(fields->time_ms, timestamp);
+    strbuf_puts(out, "{\"type\":\"event\"");
+    put_text(out, "id", fields->id);
+    put_text(out, "event_type", event_type_text(fields->type));
+    put_text(out, "timestamp", bytes_of(timestamp));
+    for (int i = 0; i < EVENT_MEMBERS; i++) { /* the list is in the order of the frame */
+        enum event_member member = (enum event_member)i;
+
+        if (bytes_present(fields->members[i]) && !is_cut(cut, member))
+            put_text(out, event_member_text(member).data, fields->members[i]);
+    }
+    if (bytes_present(fields->data)) {
+        json_put_name(out, "data");
+        strbuf_put_bytes(out, fields->data);
+    }
+    strbuf_putc(out, '}');
+}
+
+void event_out_view(struct strbuf *out, const struct event *event, const struct privacy_cut *cut)
+{
+    struct event_fields fields = {
+        .type = event->type,
+        .id = event->id,
+        .data = event->data,
+        .time_ms = event->time_ms,
+    };
+
+    if (!cut->user_id && !cut->user_name && !cut->target_user_id) {
+        strbuf_put_bytes(out, event->json);
+        return;
+    }
+    memcpy(fields.members, event->members, sizeof fields.members);
+    event_out_compose(out, &fields, cut);
+}
+
+void event_out_with_position(char *ret, struct bytes json, const char position[POSITION_SIZE])
+{
+    static const char before[] = ",\"position\":\"", after[] = "\"}";
+    char *at = ret;
+
+    assert(json.size >= 2 && json.data[json.size - 1] == '}');
+    memcpy(at, json.data, json.size - 1);
+    at += json.size - 1;
+    memcpy(at, before, sizeof before - 1);
+    at += sizeof before - 1;
+    memcpy(at, position, POSITION_SIZE);
+    at += POSITION_SIZE;
+    memcpy(at, after, sizeof after - 1);
+    at += sizeof after - 1;
+    assert((size_t)(at - ret) == json.size + EVENT_POSITION_SIZE);
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* audience_index.h: user, administrators, role, permission to the sessions they find. */
+#ifndef HUB_AUDIENCE_INDEX_H
+#define HUB_AUDIENCE_INDEX_H
+
+#include "base/list.h"
+#include "base/map.h"
+#include "model/audience.h"
+
+struct session;
+
+/* All sessions under one key. Lives as long as it has a member. */
+struct audience {
+    struct list members;
+    size_t key_size;
+    char key[];
+};
+
+/* One session under one key. */
+struct member {
+    struct list in_audience;
+    struct audience *audience;
+    struct session *session;
+};
+
+/* A permission held as "prefix*" stands under its own text. To find its holders for an exact
+ * permission, each prefix of that is looked up, of those sizes that anybody holds. */
+struct audience_index {
+    struct map audiences;
+    char *scratch; /* for keys */
+    size_t scratch_size;
+    unsigned *wildcards_by_size; /* members per size of prefix */
+    size_t wildcard_size_max;    /* sizes 0 .. this - 1 are counted */
+};
+
+MUST_CHECK int audience_index_init(struct audience_index *index, const uint8_t seed[16]);
+void audience_index_done(struct audience_index *index);
+/* Enters the session under a key; *member is the caller's, zeroed. MCP_AUTH_E_NOMEM. */
+MUST_CHECK int audience_index_enter(struct audience_index *index, struct member *member,
+                                    struct session *session, enum audience_kind kind,
+                                    struct bytes tenant, struct bytes name);
+void audience_index_leave(struct audience_index *index, struct member *member); /* not in: fine */
+/* NULL when nobody is there. No allocation. */
+struct audience *audience_index_find(const struct audience_index *index, struct bytes key);
+
+/* The holders of wildcards over one exact permission, prefix by prefix: start with *size == 0 (the
+ * empty prefix first); NULL at the end. */
+struct audience *audience_index_next_wildcard(const struct audience_index *index,
+                                              struct bytes tenant, struct bytes permission,
+                                              size_t *size);
+
+#endif

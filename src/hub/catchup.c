@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* catchup.c: replay from a position in slices, then live, without hole or double. */
+#include <assert.h>
+#include <stdlib.h>
+
+#include "hub/session.h"
+#include "mcp_auth/error.h"
+
+/* Events that are announced while a session catches up pass it by: the slices fetch them from
+ * history, until one speaks for everything that this hub has announced. From then on the session
+ * is live and skips what it has had (n <= skip_to). */
+
+static bool asks_by_wildcard(const struct identity *identity)
+{
+    for (unsigned i = 0; i < identity->claims.permissions_count; i++) {
+        struct bytes permission = identity->claims.permissions[i];
+
+        if (permission.size > 0 && permission.data[permission.size - 1] == '*')
+            return true;
+    }
+    return false;
+}
+
+/* The session's keys of the index, and the chain of all permission events when it holds a
+ * wildcard: which of them it covers is decided event by event. */
+static bool ask(struct session *s)
+{
+    struct catchup *catchup = s->catchup;
+    struct bytes tenant = s->identity->claims.tenant;
+    bool wildcard = asks_by_wildcard(s->identity);
+    size_t any_room = wildcard ? 2 + tenant.size : 0;
+    struct bytes *keys = malloc((s->members_count + 1) * sizeof *keys + any_room);
+    struct resume_request request = {
+        .hub_index = s->hub->index,
+        .session = s->handle,
+        .serial = catchup->serial,
+        .first = catchup->first,
+        .from = catchup->cursor,
+        .keys_count = s->members_count,
+        .keys = keys,
+    };
+    bool asked;
+
+    if (!keys)
+        return false;
+    for (unsigned i = 0; i < s->members_count; i++) {
+        const struct audience *audience = s->members[i].audience;
+
+        keys[i] = (struct bytes){audience->key, audience->key_size};
+    }
+    if (wildcard) {
+        char *any = (char *)(keys + s->members_count + 1);
+
+        keys[request.keys_count++] =
+            (struct bytes){any,
+                           audience_key_write(any, AUDIENCE_ANY_PERMISSION, tenant, BYTES(""))};
+    }
+    asked = s->hub->port.resume(s->hub->port.owner, &request);
+    free(keys);
+    catchup->waiting = asked;
+    return asked;
+}
+
+static void ask_or_close(struct session *s)
+{
+    if (!ask(s))
+        session_close(s, CLOSE_INTERNAL, 0);
+}
+
+static void begin_live(struct session *s, uint64_t skip_to)
+{
+    s->skip_to = skip_to;
+    catchup_drop(s);
+    session_become(s, SESSION_LIVE);
+}
+
+/* Its past cannot be given whole, so none of it is. */
+static void lost(struct session *s)
+{
+    bool first = s->catchup->first;
+
+    counter_add(&s->hub->counters.resumes_lost, 1);
+    if (!first || s->kind == SESSION_PLAIN) {
+        session_close(s, CLOSE_POSITION_LOST, -1);
+        return;
+    }
+    begin_live(s, 0);
+    session_say_auth_ok(s, false, s->hub->head);
+}
+
+void catchup_begin(struct session *s, struct bytes text)
+{
+    struct position asked;
+
+    s->catchup = calloc(1, sizeof *s->catchup);
+    if (!s->catchup) {
+        session_become(s, SESSION_LIVE);
+        session_close(s, CLOSE_INTERNAL, 0);
+        return;
+    }
+    session_become(s, SESSION_CATCHUP);
+    session_schedule(s);
+    s->catchup->first = true;
+    if (position_read(text, &asked) < 0 || asked.epoch != s->hub->head.epoch) {
+        lost(s);
+        return;
+    }
+    s->catchup->asked = s->catchup->cursor = asked;
+    ask_or_close(s);
+}
+
+void catchup_again(struct session *s)
+{
+    if (!s->catchup || !s->catchup->waiting)
+        return;
+    s->catchup->serial++; /* the answer on its way was for other keys */
+    ask_or_close(s);
+}
+
+void catchup_drop(struct session *s)
+{
+    free(s->catchup);
+    s->catchup = NULL;
+}
+
+static bool has_room(const struct session *s)
+{
+    size_t below = s->hub->settings.outbox_bytes_max / 2;
+
+    return s->outbox.bytes < (below < CATCHUP_RESUME_BELOW ? below : CATCHUP_RESUME_BELOW);
+}
+
+void catchup_go_on(struct session *s)
+{
+    if (s->catchup && !s->catchup->waiting && has_room(s))
+        ask_or_close(s);
+}
+
+/* False: the session was closed meanwhile. */
+static bool replay(struct session *s, const struct resume_answer *answer)
+{
+    for (unsigned i = 0; i < answer->entries_count; i++) {
+        const struct entry *entry = &answer->entries[i];
+        enum view view;
+
+        assert(entry->n > s->catchup->cursor.n && entry->n <= answer->upto.n);
+        if (!session_may_see(s, entry->event, &view))
+            continue;
+        if (!session_push_replay(s, entry, view))
+            return false;
+        counter_add(&s->hub->counters.frames_sent, 1);
+    }
+    return true;
+}
+
+static void take_slice(struct session *s, const struct resume_answer *answer)
+{
+    struct catchup *catchup = s->catchup;
+
+    if (catchup->first) {
+        counter_add(&s->hub->counters.resumes, 1);
+        catchup->first = false;
+        session_say_auth_ok(s, true, catchup->asked);
+        if (s->state != SESSION_CATCHUP)
+            return;
+    }
+    if (!replay(s, answer))
+        return;
+    catchup->cursor = answer->upto;
+    if (answer->upto.n >= s->hub->head.n && has_room(s))
+        begin_live(s, answer->upto.n);
+    else
+        catchup_go_on(s);
+}
+
+void hub_resume_answer(struct hub *hub, const struct resume_answer *answer)
+{
+    struct session *s = slots_get(&hub->handles, answer->session);
+
+    if (!s || s->state != SESSION_CATCHUP || s->catchup->serial != answer->serial)
+        return; /* gone, or it asked again since */
+    if (session_expired(s))
+        return;
+    s->catchup->waiting = false;
+    if (answer->outcome == RESUME_SLICE)
+        take_slice(s, answer);
+    else
+        lost(s);
+    hub_relieve(hub);
+}

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* fanout.c: one event to every session of this hub that may see it, by index, composed once a view. */
+#include <assert.h>
+
+#include "hub/session.h"
+#include "mcp_auth/error.h"
+#include "wire/event_out.h"
+#include "wire/push.h"
+
+int fanout_view_json(const struct hub *hub, const struct event *event, enum view view,
+                     struct strbuf *scratch, struct bytes *ret)
+{
+    struct privacy_cut cut = privacy_cut(hub->settings.privacy, view, event->same_person);
+
+    if (!cut.user_id && !cut.user_name && !cut.target_user_id) {
+        *ret = event->json;
+        return 0;
+    }
+    event_out_view(scratch, event, &cut);
+    *ret = strbuf_bytes(scratch);
+    return scratch->error;
+}
+
+static int compose(struct hub *hub, const struct entry *entry, enum view view, struct run *ret)
+{
+    char position[POSITION_SIZE];
+    struct strbuf scratch;
+    struct bytes json;
+    char *frame = NULL;
+    int r;
+
+    strbuf_init(&scratch, EVENT_SIZE_MAX);
+    r = fanout_view_json(hub, entry->event, view, &scratch, &json);
+    if (r == 0) {
+        frame = frame_log_append(&hub->views[view], push_event_size(json), ret);
+        r = frame ? 0 : MCP_AUTH_E_NOMEM;
+    }
+    if (r == 0) {
+        session_put_position(position, hub, entry->n, entry->check);
+        push_event_write(frame, json, position);
+        counter_add(&hub->counters.encodings, 1);
+    }
+    strbuf_done(&scratch);
+    return r;
+}
+
+const struct run *fanout_frame(struct hub *hub, struct fanout_frames *frames, enum view view)
+{
+    view = privacy_view(hub->settings.privacy, view);
+    if (!frames->composed[view]) {
+        if (compose(hub, frames->entry, view, &frames->runs[view]) < 0)
+            return NULL;
+        frames->composed[view] = true;
+        /* Held until the fan-out ends: if its first receiver is closed at once, the log must not
+         * start over while others still get the same run. */
+        segment_ref(frames->runs[view].segment);
+    }
+    return &frames->runs[view];
+}
+
+static void frames_done(struct fanout_frames *frames)
+{
+    for (unsigned view = 0; view < VIEWS; view++)
+        if (frames->composed[view])
+            segment_unref(frames->runs[view].segment);
+}
+
+/* The audience of a key belongs to the event's tenant, so no tenant is compared here. */
+static void deliver(struct hub *hub, struct session *s, struct fanout_frames *frames,
+                    enum view view)
+{
+    const struct event *event = frames->entry->event;
+    const struct run *run;
+
+    if (s->visited == hub->fanout_serial)
+        return;
+    s->visited = hub->fanout_serial;
+    if (s->state != SESSION_LIVE || frames->entry->n <= s->skip_to)
+        return;
+    if (!filter_passes(s->filter, event->type, event->level, event->members[MEMBER_RESOURCE]))
+        return;
+    if (session_expired(s))
+        return;
+    run = fanout_frame(hub, frames, s->identity->admin ? VIEW_FULL : view);
+    if (!run) {
+        session_close(s, CLOSE_INTERNAL, 0); /* never a silent hole */
+        return;
+    }
+    if (session_push(s, run, false))
+        counter_add(&hub->counters.frames_sent, 1);
+}
+
+static void deliver_all(struct hub *hub, struct audience *audience, struct fanout_frames *frames,
+                        enum view view)
+{
+    struct list *head = &audience->members;
+    struct list *it = head->next, *next;
+    bool last = list_empty(head);
+
+    /* Closing a session takes it out of this list, and the audience goes with its last member: so
+     * whether this is the last one is asked before it is served. */
+    while (!last) {
+        next = it->next;
+        last = next == head;
+        deliver(hub, container_of(it, struct member, in_audience)->session, frames, view);
+        it = next;
+    }
+}
+
+static void deliver_key(struct hub *hub, const struct audience_key *key,
+                        struct fanout_frames *frames)
+{
+    struct audience *audience = audience_index_find(&hub->audience, key->text);
+    size_t size = 0;
+
+    if (audience)
+        deliver_all(hub, audience, frames, key->view);
+    if (key->kind != AUDIENCE_PERMISSION)
+        return;
+    while ((audience = audience_index_next_wildcard(&hub->audience, frames->entry->event->tenant,
+                                                    key->name, &size)))
+        deliver_all(hub, audience, frames, key->view);
+}
+
+void hub_announce(struct hub *hub, const struct entry *entry)
+{
+    struct fanout_frames frames = {.entry = entry};
+    const struct event *event = entry->event;
+
+    assert(entry->n == hub->head.n + 1);
+    hub->head.n = entry->n;
+    hub->head.check = entry->check;
+    hub->fanout_serial++;
+    counter_add(&hub->counters.events_announced, 1);
+    for (unsigned i = 0; i < event->audience_count; i++)
+        deliver_key(hub, &event->audience[i], &frames);
+    enforce_announced(hub, &frames);
+    frames_done(&frames);
+    hub_relieve(hub);
+}

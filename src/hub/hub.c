@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* hub.c: makes and ends a hub, tells it the time, and keeps its memory under a ceiling. */
+#include <assert.h>
+#include <stdlib.h>
+
+#include "hub/session.h"
+#include "mcp_auth/error.h"
+#include "wire/push.h"
+
+#define HOUSEKEEPING_MS 60000
+
+static int make_ping(struct hub *hub)
+{
+    struct run run;
+    char *frame = frame_log_append(&hub->direct, PUSH_PING_SIZE, &run);
+
+    if (!frame)
+        return MCP_AUTH_E_NOMEM;
+    push_ping_write(frame);
+    /* The segment stays ours, so that no frame follows the ping and none overwrites it. */
+    hub->ping = run.segment;
+    hub->direct.open = NULL;
+    return 0;
+}
+
+int hub_new(struct hub **ret, unsigned index, const struct hub_settings *settings,
+            struct keyring *keys, const struct hub_port *port, const struct random *random,
+            struct position head, struct now now)
+{
+    struct hub *hub = calloc(1, sizeof *hub);
+    uint8_t seed[16];
+    int r;
+
+    if (!hub)
+        return MCP_AUTH_E_NOMEM;
+    hub->index = index;
+    hub->settings = *settings;
+    hub->keys = keyring_ref(keys);
+    hub->port = *port;
+    hub->random = random;
+    hub->head = head;
+    hub->now = now;
+    hub->bus = BUS_NONE;
+    random->fill(random->owner, &hub->nonce, sizeof hub->nonce);
+    random->fill(random->owner, seed, sizeof seed);
+    slots_init(&hub->handles);
+    list_init(&hub->sessions);
+    list_init(&hub->leaving);
+    list_init(&hub->backlog);
+    timer_wheel_init(&hub->wheel, now.mono_ms);
+    timer_init(&hub->housekeeping);
+    fence_table_init(&hub->fences, seed);
+    for (unsigned view = 0; view < VIEWS; view++)
+        frame_log_init(&hub->views[view], &hub->pool);
+    frame_log_init(&hub->direct, &hub->pool);
+    r = audience_index_init(&hub->audience, seed);
+    if (r == 0)
+        r = make_ping(hub);
+    if (r < 0) {
+        hub_free(hub);
+        return r;
+    }
+    timer_set(&hub->wheel, &hub->housekeeping, now.mono_ms + HOUSEKEEPING_MS);
+    *ret = hub;
+    return 0;
+}
+
+void hub_free(struct hub *hub)
+{
+    if (!hub)
+        return;
+    assert(list_empty(&hub->sessions));
+    if (hub->ping)
+        segment_unref(hub->ping);
+    for (unsigned view = 0; view < VIEWS; view++)
+        frame_log_done(&hub->views[view]);
+    frame_log_done(&hub->direct);
+    assert(hub->pool.bytes == 0);
+    audience_index_done(&hub->audience);
+    fence_table_done(&hub->fences);
+    slots_done(&hub->handles);
+    keyring_unref(hub->keys);
+    free(hub);
+}
+
+/* Tokens older than the maximum age are refused anyway, so older fences have nothing to do. */
+static void housekeeping(struct hub *hub)
+{
+    const struct token_rules *tokens = hub->settings.tokens;
+
+    fence_table_expire(&hub->fences, hub->now.wall_ms - tokens->age_max_ms - tokens->leeway_ms -
+                                         tokens->authority.fence_skew_ms);
+    timer_set(&hub->wheel, &hub->housekeeping, hub->now.mono_ms + HOUSEKEEPING_MS);
+}
+
+int64_t hub_advance(struct hub *hub, struct now now)
+{
+    struct list due;
+
+    hub->now = now;
+    list_init(&due);
+    timer_wheel_advance(&hub->wheel, now.mono_ms, &due);
+    while (!list_empty(&due)) {
+        struct timer *timer = container_of(due.next, struct timer, link);
+
+        list_unlink(&timer->link);
+        if (timer == &hub->housekeeping)
+            housekeeping(hub);
+        else
+            session_due(container_of(timer, struct session, timer));
+    }
+    atomic_store_explicit(&hub->counters.frame_log_bytes, hub->pool.bytes, memory_order_relaxed);
+    return hub_deadline(hub);
+}
+
+int64_t hub_deadline(const struct hub *hub)
+{
+    return timer_wheel_next(&hub->wheel);
+}
+
+const struct hub_counters *hub_counters(const struct hub *hub)
+{
+    return &hub->counters;
+}
+
+unsigned hub_index(const struct hub *hub)
+{
+    return hub->index;
+}
+
+void hub_bus_state(struct hub *hub, enum bus_state state)
+{
+    hub->bus = state;
+}
+
+void hub_close_all(struct hub *hub, enum close_reason reason)
+{
+    list_for_each_safe (it, &hub->sessions) {
+        session_close(container_of(it, struct session, in_hub), reason, 0);
+    }
+}
+
+void hub_relieve(struct hub *hub)
+{
+    while (hub->pool.bytes > hub->settings.frame_log_bytes_max && !list_empty(&hub->backlog)) {
+        struct session *s = container_of(hub->backlog.next, struct session, in_backlog);
+
+        list_unlink(&s->in_backlog);
+        if (s->state == SESSION_CLOSED)
+            outbox_cut(&s->outbox);
+        else
+            session_too_slow(s);
+    }
+}

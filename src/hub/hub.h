@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* hub.h: the sessions of one event loop: who is here, what they may see, what they still get. */
+#ifndef HUB_HUB_H
+#define HUB_HUB_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "auth/authenticate.h"
+#include "base/clock.h"
+#include "base/random.h"
+#include "base/slots.h"
+#include "model/codes.h"
+#include "model/event.h"
+#include "model/identity.h"
+#include "model/position.h"
+#include "wire/reply.h"
+
+/* A hub does no I/O, starts no thread and reads no clock. One thread calls it; other hubs of the
+ * instance are reached through the bus only. All calls between two hub_advance use its time. */
+struct hub;
+struct session;
+
+/* Shared by all hubs of an instance, replaced whole; borrowed. */
+struct hub_settings {
+    const struct token_rules *tokens;
+    enum privacy privacy;
+    int64_t heartbeat_ms;
+    int64_t auth_timeout_ms;
+    unsigned rate_messages; /* client messages per window; 0: no limit */
+    int64_t rate_window_ms;
+    size_t outbox_bytes_max;
+    size_t frame_log_bytes_max;
+};
+
+/* What one session still misses, asked of the history. Addressed by (hub, session, serial). */
+struct resume_request {
+    unsigned hub_index;
+    slot_handle session;
+    uint32_t serial;      /* answers to an older serial are dropped */
+    bool first;           /* `from` is what the client presented: check it, and the ceiling */
+    struct position from; /* everything up to here is known */
+    unsigned keys_count;
+    const struct bytes *keys; /* borrowed until the call returns */
+};
+
+enum resume_outcome {
+    RESUME_SLICE, /* entries follow; upto says how far this answer speaks for */
+    RESUME_LOST,  /* position unknown or no longer retained, or beyond the ceiling */
+    RESUME_AHEAD, /* the position is ahead of this instance */
+};
+
+struct resume_answer {
+    slot_handle session;
+    uint32_t serial;
+    enum resume_outcome outcome;
+    struct position upto; /* for a slice */
+    unsigned entries_count;
+    const struct entry *entries; /* borrowed until the call returns */
+};
+
+/* The doors a hub was given to the rest of its instance. None may wait. */
+struct hub_port {
+    /* Asks the history; the answer comes by hub_resume_answer, in the order of the mailbox. False
+     * when it could not be asked (no memory). */
+    bool (*resume)(void *owner, const struct resume_request *request);
+    /* Takes one place under WEBSOCKET_MAX_CONNECTIONS; false when there is none. */
+    bool (*admit)(void *owner);
+    void (*leave)(void *owner);
+    void *owner;
+};
+
+struct outlet;
+
+struct outlet_operations {
+    /* There is something to send; called once until session_sent has emptied it. */
+    void (*wake)(struct outlet *outlet);
+    /* The session is over: send what is left, then close with this code. Not called for
+     * hub_disconnect. The outlet must call hub_disconnect later, when it is done with it. */
+    void (*close)(struct outlet *outlet, enum close_reason reason, int64_t linger_ms);
+    /* A token was not accepted; `why` is static, for the log only. May be NULL. */
+    void (*refused)(struct outlet *outlet, const char *why);
+};
+
+/* Where the bytes of one session go: part of its connection. */
+struct outlet {
+    const struct outlet_operations *operations;
+};
+
+/* Written by the hub's thread, read by any. */
+struct hub_counters {
+    atomic_ullong sessions; /* signed in, now */
+    atomic_ullong waiting;  /* not signed in, now */
+    atomic_ullong sign_ins, auth_failures, renewals, resumes, resumes_lost;
+    atomic_ullong events_announced; /* handed to this hub */
+    atomic_ullong frames_sent;      /* event frames queued to sessions */
+    atomic_ullong messages_received;
+    atomic_ullong effects, scope_changes;
+    atomic_ullong encodings; /* frames composed: at most one per event and view */
+    atomic_ullong frame_log_bytes;
+    atomic_ullong closes[CLOSE_REASONS];
+};
+
+MUST_CHECK int hub_new(struct hub **ret, unsigned index, const struct hub_settings *settings,
+                       struct keyring *keys, const struct hub_port *port,
+                       const struct random *random, struct position head, struct now now);
+void hub_free(struct hub *hub); /* every session must be gone (assert) */
+/* Tells the time, does what is due, and returns the next deadline (mono_ms; INT64_MAX: none). */
+int64_t hub_advance(struct hub *hub, struct now now);
+int64_t hub_deadline(const struct hub *hub);
+const struct hub_counters *hub_counters(const struct hub *hub);
+unsigned hub_index(const struct hub *hub);
+
+/* From the bus, in the order of this hub's mailbox. */
+/* Phase one: what the event takes away is gone when this returns: from the fence table and from
+ * every live session. MCP_AUTH_E_NOMEM: every session of that user was closed instead (fail
+ * closed), and the caller must count the fence as not stored. */
+int hub_effect(struct hub *hub, struct event *event);
+/* Phase two: entry->n must be head + 1 (assert). */
+void hub_announce(struct hub *hub, const struct entry *entry);
+void hub_resume_answer(struct hub *hub, const struct resume_answer *answer);
+void hub_bus_state(struct hub *hub, enum bus_state state);
+void hub_close_all(struct hub *hub, enum close_reason reason); /* draining */
+
+/* For HTTP: the same evaluation as for a sign-in. *ret is yours; *ret_why is static, for the log
+ * only, when it failed. */
+enum auth_result hub_authenticate(struct hub *hub, struct bytes token, struct identity **ret,
+                                  const char **ret_why);
+/* The same token's identity as it stands now: fences may have come, or its end, since it was
+ * evaluated (a handshake before its auth, a request whose body took its time). *ret is yours. */
+enum auth_result hub_evaluate(struct hub *hub, const struct identity *identity,
+                              struct identity **ret);
+
+/* Sessions. */
+enum session_kind { SESSION_PLAIN, SESSION_CONTROL }; /* CONTROL: offered mcp-auth.v1 */
+
+/* A connection came in; it has auth_timeout_ms to sign in. `identity` (taken; may be NULL) is who
+ * the handshake's Authorization said: a plain session is then signed in at once, a control
+ * session still sends auth without token. MCP_AUTH_E_NOMEM. */
+MUST_CHECK int hub_connect(struct hub *hub, enum session_kind kind, struct outlet *outlet,
+                           struct identity *identity, struct session **ret);
+/* The connection is gone; frees the session. */
+void hub_disconnect(struct session *session);
+/* One text message; `text` may be wiped. */
+void session_receive(struct session *session, struct bytes text);
+/* Anything else of a message that cannot be taken: binary. Closes 1003-like: 4005. */
+void session_receive_binary(struct session *session);
+void session_pong(struct session *session);
+bool session_signed_in(const struct session *session);
+/* Size limit for the next message of the client: smaller before sign-in. */
+size_t session_message_size_max(const struct session *session);
+
+/* What to send next: one contiguous run of bytes, straight from the frame log, or gathered into
+ * scratch when several short ones wait. Size 0: nothing. Valid until the next call into the hub. */
+struct bytes session_output(struct session *session, char *scratch, size_t scratch_size);
+void session_sent(struct session *session, size_t size);
+
+#endif

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* outbox.h: what one peer still has to receive: runs of the frame log, oldest first. */
+#ifndef HUB_OUTBOX_H
+#define HUB_OUTBOX_H
+
+#include "hub/frame_log.h"
+
+/* Neighbouring runs of a segment are one. The first run lies in the outbox itself, so that an
+ * event for a client that keeps up needs no memory. bytes = sum of the runs, less `sent`. */
+struct outbox {
+    struct run first; /* segment == NULL: empty */
+    uint32_t sent;    /* of the first run's bytes; first.from stays at a frame's start */
+    uint32_t more_first, more_count, more_room;
+    struct run *more; /* a ring of more_room runs after the first, or NULL */
+    size_t bytes;
+};
+
+/* Takes its own reference. MCP_AUTH_E_NOMEM or _FULL (too many runs): nothing was added. */
+MUST_CHECK int outbox_push(struct outbox *outbox, const struct run *run);
+/* Contiguous bytes to send next; gathers several runs into scratch when the first is short. */
+struct bytes outbox_peek(const struct outbox *outbox, char *scratch, size_t scratch_size);
+void outbox_sent(struct outbox *outbox, size_t size);
+/* Drops every frame of which no byte has been sent. */
+void outbox_cut(struct outbox *outbox);
+void outbox_done(struct outbox *outbox); /* drops all */
+
+static inline bool outbox_empty(const struct outbox *outbox)
+{
+    return outbox->first.segment == NULL;
+}
+
+#endif

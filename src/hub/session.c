@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* session.c: the life of a client in its hub, and the bytes on their way to it. */
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "hub/session.h"
+#include "mcp_auth/error.h"
+#include "wire/push.h"
+
+static const unsigned session_may_become[SESSION_STATES] = {
+    [SESSION_WAITING] = BIT(SESSION_CATCHUP) | BIT(SESSION_LIVE) | BIT(SESSION_CLOSED),
+    [SESSION_CATCHUP] = BIT(SESSION_LIVE) | BIT(SESSION_LEAVING) | BIT(SESSION_CLOSED),
+    [SESSION_LIVE] = BIT(SESSION_LEAVING) | BIT(SESSION_CLOSED),
+    [SESSION_LEAVING] = BIT(SESSION_CLOSED),
+};
+
+static void count_state(struct session *s, int by)
+{
+    struct hub_counters *counters = &s->hub->counters;
+    atomic_ullong *counter = session_is_in(s)              ? &counters->sessions
+                             : s->state == SESSION_WAITING ? &counters->waiting
+                                                           : NULL;
+
+    if (counter && by > 0)
+        counter_add(counter, 1);
+    else if (counter)
+        counter_sub(counter, 1);
+}
+
+/* The one place where a session changes state. */
+void session_become(struct session *s, enum session_state next)
+{
+    assert(session_may_become[s->state] & BIT(next));
+    count_state(s, -1);
+    s->state = next;
+    count_state(s, 1);
+}
+
+int hub_connect(struct hub *hub, enum session_kind kind, struct outlet *outlet,
+                struct identity *identity, struct session **ret)
+{
+    struct session *s = calloc(1, sizeof *s);
+    int r;
+
+    if (!s)
+        return MCP_AUTH_E_NOMEM;
+    r = slots_put(&hub->handles, s, &s->handle);
+    if (r < 0) {
+        free(s);
+        return r;
+    }
+    s->hub = hub;
+    s->kind = kind;
+    s->outlet = outlet;
+    s->identity = identity;
+    list_init(&s->in_leaving);
+    list_init(&s->in_backlog);
+    list_append(&hub->sessions, &s->in_hub);
+    timer_init(&s->timer);
+    s->auth_due_ms = hub->now.mono_ms + hub->settings.auth_timeout_ms;
+    count_state(s, 1);
+    session_schedule(s);
+    *ret = s;
+    if (identity && kind == SESSION_PLAIN) /* in at the 101 */
+        session_sign_in(s, (struct bytes){0}, (struct bytes){0});
+    return 0;
+}
+
+/* Takes the session out of everything that could give it more to send. */
+static void detach(struct session *s)
+{
+    bool was_in = session_is_in(s);
+
+    if (s->state == SESSION_CLOSED)
+        return;
+    if (s->state == SESSION_LEAVING)
+        enforce_drop(s);
+    catchup_drop(s);
+    session_leave(s);
+    timer_cancel(&s->hub->wheel, &s->timer);
+    if (was_in)
+        s->hub->port.leave(s->hub->port.owner);
+    session_become(s, SESSION_CLOSED);
+}
+
+void hub_disconnect(struct session *s)
+{
+    detach(s);
+    count_state(s, -1);
+    outbox_done(&s->outbox);
+    list_unlink(&s->in_backlog);
+    list_unlink(&s->in_hub);
+    slots_remove(&s->hub->handles, s->handle);
+    identity_unref(s->identity);
+    filter_free(s->filter);
+    free(s);
+}
+
+void session_close(struct session *s, enum close_reason reason, int64_t retry_after_ms)
+{
+    struct strbuf json;
+
+    if (s->state == SESSION_CLOSED)
+        return;
+    strbuf_init(&json, MESSAGE_FROM_CLIENT_SIZE_MAX);
+    reply_closing(&json, reason, retry_after_ms);
+    detach(s);
+    session_push_json(s, &json);
+    strbuf_done(&json);
+    counter_add(&s->hub->counters.closes[reason], 1);
+    s->outlet->operations->close(s->outlet, reason, CLOSE_LINGER_MS);
+}
+
+void session_too_slow(struct session *s)
+{
+    outbox_cut(&s->outbox);
+    session_close(s, CLOSE_SLOW_CONSUMER, 0);
+}
+
+static void wake(struct session *s)
+{
+    if (list_empty(&s->in_backlog))
+        list_append(&s->hub->backlog, &s->in_backlog);
+    if (s->awake)
+        return;
+    s->awake = true;
+    s->outlet->operations->wake(s->outlet);
+}
+
+/* A closed session is past its ceiling only by its last words. */
+static bool has_room(const struct session *s, const struct run *run, bool replay)
+{
+    return replay || s->state == SESSION_CLOSED ||
+           s->outbox.bytes + (run->to - run->from) <= s->hub->settings.outbox_bytes_max;
+}
+
+bool session_push(struct session *s, const struct run *run, bool replay)
+{
+    int r = has_room(s, run, replay) ? outbox_push(&s->outbox, run) : MCP_AUTH_E_FULL;
+
+    if (r == MCP_AUTH_E_FULL)
+        session_too_slow(s);
+    else if (r < 0)
+        session_close(s, CLOSE_INTERNAL, 0);
+    else
+        wake(s);
+    return r == 0;
+}
+
+void session_push_json(struct session *s, const struct strbuf *json)
+{
+    struct bytes text = strbuf_bytes(json);
+    struct run run;
+    char *frame;
+
+    if (s->kind != SESSION_CONTROL)
+        return;
+    frame = json->error ? NULL : frame_log_append(&s->hub->direct, push_text_size(text), &run);
+    if (!frame) {
+        session_close(s, CLOSE_INTERNAL, 0);
+        return;
+    }
+    push_text_write(frame, text);
+    session_push(s, &run, false);
+}
+
+bool session_push_replay(struct session *s, const struct entry *entry, enum view view)
+{
+    char position[POSITION_SIZE];
+    struct strbuf scratch;
+    struct bytes json;
+    struct run run;
+    char *frame = NULL;
+
+    strbuf_init(&scratch, EVENT_SIZE_MAX);
+    if (fanout_view_json(s->hub, entry->event, view, &scratch, &json) == 0)
+        frame = frame_log_append(&s->hub->direct, push_event_size(json), &run);
+    if (frame) {
+        session_put_position(position, s->hub, entry->n, entry->check);
+        push_event_write(frame, json, position);
+    }
+    strbuf_done(&scratch);
+    if (!frame) {
+        session_close(s, CLOSE_INTERNAL, 0);
+        return false;
+    }
+    return session_push(s, &run, true);
+}
+
+void session_put_position(char ret[POSITION_SIZE], const struct hub *hub, uint64_t n,
+                          uint64_t check)
+{
+    struct position position = {.epoch = hub->head.epoch, .n = n, .check = check};
+
+    position_write(&position, ret);
+}
+
+/* Everything up to here that this client may see has been queued. */
+struct position session_position(const struct session *s)
+{
+    return s->catchup ? s->catchup->cursor : s->hub->head;
+}
+
+void session_say_auth_ok(struct session *s, bool resumed, struct position position)
+{
+    char id[32];
+    struct strbuf json;
+    struct reply_auth_ok reply = {
+        .identity = s->identity,
+        .position = &position,
+        .resumed = resumed,
+        .heartbeat_interval_ms = s->hub->settings.heartbeat_ms,
+    };
+
+    snprintf(id, sizeof id, "%08x%02x%016llx", s->hub->nonce, s->hub->index & 0xff,
+             (unsigned long long)s->handle);
+    reply.connection_id = bytes_of(id);
+    strbuf_init(&json, 4 * TOKEN_SIZE_MAX + 4096); /* roles and permissions, each byte escaped */
+    reply_auth_ok(&json, &reply);
+    session_push_json(s, &json);
+    strbuf_done(&json);
+}
+
+bool session_signed_in(const struct session *s)
+{
+    return session_is_in(s);
+}
+
+size_t session_message_size_max(const struct session *s)
+{
+    return s->state == SESSION_WAITING ? FIRST_MESSAGE_SIZE_MAX : MESSAGE_FROM_CLIENT_SIZE_MAX;
+}
+
+struct bytes session_output(struct session *s, char *scratch, size_t scratch_size)
+{
+    return outbox_peek(&s->outbox, scratch, scratch_size);
+}
+
+void session_sent(struct session *s, size_t size)
+{
+    outbox_sent(&s->outbox, size);
+    if (outbox_empty(&s->outbox)) {
+        list_unlink(&s->in_backlog);
+        s->awake = false;
+    }
+    catchup_go_on(s);
+}

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sign_in.c: from a token to a signed-in session, and its renewal on the live connection. */
+#include <assert.h>
+
+#include "base/log.h"
+#include "hub/session.h"
+#include "mcp_auth/error.h"
+
+enum close_reason sign_in_refusal(enum auth_result result)
+{
+    switch (result) {
+    case AUTH_EXPIRED:
+        return CLOSE_TOKEN_EXPIRED;
+    case AUTH_FENCED:
+        return CLOSE_TOKEN_REVOKED;
+    case AUTH_NOMEM:
+        return CLOSE_INTERNAL;
+    case AUTH_OK:
+    case AUTH_FAILED:
+        break;
+    }
+    return CLOSE_AUTHENTICATION_FAILED;
+}
+
+enum auth_result hub_authenticate(struct hub *hub, struct bytes token, struct identity **ret,
+                                  const char **ret_why)
+{
+    enum auth_result result = authenticate(hub->keys, hub->settings.tokens, &hub->fences, token,
+                                           hub->now.wall_ms, ret, ret_why);
+
+    if (result != AUTH_OK)
+        counter_add(&hub->counters.auth_failures, 1);
+    return result;
+}
+
+static enum auth_result session_authenticate(struct session *s, struct bytes token,
+                                             struct identity **ret)
+{
+    const char *why = "";
+    enum auth_result result = hub_authenticate(s->hub, token, ret, &why);
+
+    if (result != AUTH_OK && s->outlet->operations->refused)
+        s->outlet->operations->refused(s->outlet, why);
+    return result;
+}
+
+enum auth_result hub_evaluate(struct hub *hub, const struct identity *identity,
+                              struct identity **ret)
+{
+    const struct claims *claims = &identity->claims;
+    const struct fence *fences;
+    unsigned count;
+    int r;
+
+    if (claims->expires_at_ms <= hub->now.wall_ms)
+        return AUTH_EXPIRED;
+    fences = fence_table_find(&hub->fences, claims->tenant, claims->user, &count);
+    r = identity_new(ret, claims, fences, count, &hub->settings.tokens->authority);
+    return r == 0 ? AUTH_OK : r == MCP_AUTH_E_REFUSED ? AUTH_FENCED : AUTH_NOMEM;
+}
+
+static void enter(struct session *s, struct identity *identity, struct bytes position)
+{
+    struct hub *hub = s->hub;
+
+    if (!hub->port.admit(hub->port.owner)) {
+        identity_unref(identity);
+        session_close(s, CLOSE_CONNECTION_LIMIT, 0);
+        return;
+    }
+    if (session_enter(s, identity) < 0) {
+        identity_unref(identity);
+        hub->port.leave(hub->port.owner);
+        session_close(s, CLOSE_INTERNAL, 0);
+        return;
+    }
+    counter_add(&hub->counters.sign_ins, 1);
+    log_write(LOG_DEBUG, "signed in", LOG_TEXT("user", identity->claims.user),
+              LOG_TEXT("tenant", identity->claims.tenant));
+    session_start_deadlines(s);
+    if (bytes_present(position)) {
+        catchup_begin(s, position);
+        return;
+    }
+    session_become(s, SESSION_LIVE);
+    session_schedule(s);
+    session_say_auth_ok(s, false, hub->head);
+}
+
+void session_sign_in(struct session *s, struct bytes token, struct bytes position)
+{
+    struct identity *identity = NULL;
+    enum auth_result result;
+
+    assert(s->state == SESSION_WAITING);
+    if (bytes_present(token)) {
+        result = session_authenticate(s, token, &identity);
+    } else if (s->identity) {
+        result = hub_evaluate(s->hub, s->identity, &identity);
+    } else {
+        session_close(s, CLOSE_AUTHENTICATION_REQUIRED, -1);
+        return;
+    }
+    if (result != AUTH_OK)
+        session_close(s, sign_in_refusal(result), -1);
+    else
+        enter(s, identity, position);
+}
+
+static bool same_person(const struct claims *a, const struct claims *b)
+{
+    return bytes_equal(a->tenant, b->tenant) && bytes_equal(a->user, b->user);
+}
+
+void session_renew(struct session *s, struct bytes token)
+{
+    struct identity *identity = NULL;
+    enum auth_result result = session_authenticate(s, token, &identity);
+
+    if (result != AUTH_OK) {
+        session_close(s, sign_in_refusal(result), -1);
+        return;
+    }
+    if (!same_person(&identity->claims, &s->identity->claims)) {
+        identity_unref(identity);
+        session_close(s, CLOSE_FORBIDDEN, -1);
+        return;
+    }
+    if (session_enter(s, identity) < 0) {
+        identity_unref(identity);
+        session_close(s, CLOSE_INTERNAL, 0);
+        return;
+    }
+    counter_add(&s->hub->counters.renewals, 1);
+    session_schedule(s);
+    catchup_again(s);
+    /* Before the first auth_ok there is nothing to renew: that one will tell the new identity. */
+    if (!s->catchup || !s->catchup->first)
+        session_say_auth_ok(s, true, session_position(s));
+}

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* conn.h: one connection and the worker's table of them: shared by the files of this room only. */
+#ifndef NET_CONN_H
+#define NET_CONN_H
+
+#include "base/list.h"
+#include "codec/ws_message.h"
+#include "io/listener.h"
+#include "io/stream.h"
+#include "model/limits.h"
+#include "net/exchange.h"
+#include "net/net.h"
+#include "net/peer.h"
+
+enum conn_state {
+    CONN_HEAD,    /* HTTP: a head is awaited or arrives */
+    CONN_BODY,    /* HTTP: its body arrives */
+    CONN_BUSY,    /* HTTP: a handler will answer */
+    CONN_REPLY,   /* HTTP: the answer leaves */
+    CONN_IDLE,    /* HTTP: between two requests */
+    CONN_OPEN,    /* WebSocket: the session's */
+    CONN_CLOSING, /* WebSocket: last output, our close frame, the peer's */
+    CONN_LINGER,  /* nothing more to say; what the peer still sends is thrown away */
+    CONN_CLOSED,  /* freed at the end of the turn */
+    CONN_STATES
+};
+
+/* A connection of either protocol; an idle one owns nothing besides this. */
+struct conn {
+    struct watch watch;
+    struct stream stream;
+    struct list in_state; /* net->states[state], in order of deadline */
+    struct list in_flush; /* net->flush: has something to send at the end of this turn */
+    struct list in_again; /* net->again: has something to read without the loop saying so */
+    int64_t deadline_ms;  /* INT64_MAX: none of ours */
+    struct net *net;
+    struct exchange *exchange; /* HTTP: the request in progress, or NULL */
+    char *out;                 /* our own bytes on their way, before any of the session's */
+    uint32_t out_size, out_at; /* out_at <= out_size; NULL, 0, 0 when there are none */
+    struct admission_place place;
+    struct peer peer;
+    uint8_t state;
+    bool blocked : 1;    /* the socket is full: wait for stream.blocked_on */
+    bool finish : 1;     /* no keep-alive: half-close after the answer */
+    bool close_sent : 1; /* our close frame is in `out` or has left */
+    bool close_seen : 1; /* the peer's came, or cannot be read any more */
+
+    /* WebSocket. */
+    uint16_t close_code;
+    uint16_t control_frames; /* in control_second */
+    uint32_t control_second;
+    uint32_t quiet_bytes;    /* of a message that does not end */
+    struct bytes close_text; /* static */
+    struct outlet outlet;
+    struct session *session;
+    struct ws_reader reader;
+    char *pong; /* a whole frame not yet begun, the newest; NULL: none */
+};
+
+/* What an idle connection costs here, 240 bytes on 64-bit machines; its session is in the hub's
+ * sum. */
+_Static_assert(sizeof(struct conn) <= 240, "an idle connection is small");
+
+struct net {
+    struct loop *loop;
+    struct hub *hub;
+    const struct net_config *config;
+    struct now now;
+    bool begun; /* the time of this turn is known */
+    bool draining;
+    unsigned count;  /* connections in any list of states */
+    unsigned bodies; /* in pieces */
+    struct list states[CONN_STATES];
+    struct list flush, again;
+    struct slots exchanges;
+    struct listener listeners[NET_LISTENERS_MAX];
+    unsigned listeners_count;
+    bool pausing;      /* at least one listener rests */
+    bool freed;        /* a descriptor was given back in this turn */
+    int64_t resume_ms; /* while pausing */
+    char buffer[READ_BUFFER_SIZE];
+    char scratch[WRITE_SCRATCH_SIZE];
+};
+
+/* conn.c */
+void conn_accept(struct net *net, int fd, const struct sockaddr_storage *address);
+/* The one place where a connection changes state. The deadline is the state's own. */
+void conn_become(struct conn *conn, enum conn_state next);
+void conn_become_within(struct conn *conn, enum conn_state next, int64_t timeout_ms);
+/* Marks; the end of the turn frees. Closed: fine. */
+void conn_close(struct conn *conn);
+void conn_free(struct conn *conn);
+void conn_expire(struct conn *conn); /* its deadline has passed */
+void conn_read_again(struct conn *conn);
+void conn_wants_flush(struct conn *conn);
+void conn_wants_again(struct conn *conn);
+/* Appends to `out`. MCP_AUTH_E_NOMEM. */
+MUST_CHECK int conn_put(struct conn *conn, struct bytes bytes);
+void conn_give(struct conn *conn, char *data, size_t size); /* takes `data`; `out` is empty */
+void conn_flush(struct conn *conn);
+/* Reads once into the worker's buffer. The count; 0 when there is nothing now, or the connection
+ * was closed because the peer is gone. */
+size_t conn_read(struct conn *conn);
+/* A record of a peer's mistake or a refusal, with its address. Never with what it sent. */
+void conn_log(const struct conn *conn, enum log_level level, const char *words, const char *why);
+
+/* conn_http.c */
+void conn_http_ready(struct conn *conn);
+void conn_http_again(struct conn *conn);
+void conn_http_expire(struct conn *conn);
+void conn_http_sent(struct conn *conn); /* the whole answer has left */
+
+/* request.c: what the head alone decides. True when the body may come (or is not there). */
+bool request_admit(struct exchange *exchange);
+/* A body takes its time, and what its sender was may be gone when it ends: asked again then. */
+bool request_readmit(struct exchange *exchange);
+
+/* upgrade.c */
+void conn_upgrade(struct exchange *exchange, struct bytes rest);
+
+/* conn_ws.c */
+void conn_ws_open(struct conn *conn, enum session_kind kind, struct identity *identity);
+void conn_ws_ready(struct conn *conn);
+void conn_ws_take(struct conn *conn, char *data, size_t size);
+/* The session's output, pongs: moves them to the socket until it is full. True when all has left. */
+bool conn_ws_flush(struct conn *conn);
+
+/* conn_close.c */
+void conn_ws_close(struct conn *conn, uint16_t code, struct bytes text, int64_t linger_ms);
+void conn_ws_close_reason(struct conn *conn, enum close_reason reason, int64_t linger_ms);
+void conn_put_close_frame(struct conn *conn); /* what the session left has been sent */
+void conn_finish(struct conn *conn);          /* half-close, and wait for the peer's end */
+void conn_linger_ready(struct conn *conn);
+
+#endif

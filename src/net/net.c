@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* net.c: one worker's connections as a whole: listening, the turn's begin and end, draining. */
+#include "net/net.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mcp_auth/error.h"
+#include "net/conn.h"
+
+static void net_accepted(void *owner, int fd, const struct sockaddr_storage *peer, socklen_t size)
+{
+    struct net *net = owner;
+
+    (void)size;
+    (void)net_begin(net);
+    conn_accept(net, fd, peer);
+}
+
+static void net_paused(void *owner, int error)
+{
+    struct net *net = owner;
+
+    (void)net_begin(net);
+    net->pausing = true;
+    net->resume_ms = net->now.mono_ms + LISTENER_REST_MS;
+    atomic_fetch_add_explicit(&net->config->counters->accept_pauses, 1, memory_order_relaxed);
+    log_write(LOG_WARNING,
+              "accepting paused: raise the limit of open files, or lower "
+              "WEBSOCKET_MAX_CONNECTIONS",
+              LOG_TEXT("error", bytes_of(strerrordesc_np(error))));
+}
+
+static const struct listener_calls net_listener_calls = {
+    .accepted = net_accepted,
+    .paused = net_paused,
+};
+
+int net_new(struct net **ret, struct loop *loop, struct hub *hub, const struct net_config *config)
+{
+    struct net *net;
+
+    assert(loop && hub && config->settings && config->admission && config->counters);
+    net = calloc(1, sizeof *net);
+    if (!net)
+        return MCP_AUTH_E_NOMEM;
+    net->loop = loop;
+    net->hub = hub;
+    net->config = config;
+    net->now = clock_now();
+    for (unsigned i = 0; i < CONN_STATES; i++)
+        list_init(&net->states[i]);
+    list_init(&net->flush);
+    list_init(&net->again);
+    slots_init(&net->exchanges);
+    *ret = net;
+    return 0;
+}
+
+void net_free(struct net *net)
+{
+    if (!net)
+        return;
+    assert(net->count == 0);
+    for (unsigned i = 0; i < net->listeners_count; i++)
+        listener_close(&net->listeners[i]);
+    slots_done(&net->exchanges);
+    free(net);
+}
+
+int net_listen(struct net *net, int fd)
+{
+    int r;
+
+    if (net->listeners_count == NET_LISTENERS_MAX)
+        return MCP_AUTH_E_FULL;
+    r = listener_open(&net->listeners[net->listeners_count], net->loop, fd, &net_listener_calls,
+                      net);
+    if (r >= 0)
+        net->listeners_count++;
+    return r;
+}
+
+void net_sleep(struct net *net)
+{
+    net->begun = false;
+}
+
+struct now net_begin(struct net *net)
+{
+    if (!net->begun) {
+        net->begun = true;
+        net->now = clock_now();
+        (void)hub_advance(net->hub, net->now);
+    }
+    return net->now;
+}
+
+static void close_what_is_due(struct net *net)
+{
+    for (unsigned i = 0; i < CONN_CLOSED; i++)
+        for (;;) {
+            struct conn *conn;
+
+            if (list_empty(&net->states[i]))
+                break;
+            conn = container_of(net->states[i].next, struct conn, in_state);
+            if (conn->deadline_ms > net->now.mono_ms)
+                break;
+            conn_expire(conn); /* moves it to another list */
+            assert(conn->state != i);
+        }
+}
+
+/* Who comes again in this walk is for the next turn, so that none can hold the others up. */
+static void read_again(struct net *net)
+{
+    struct list now;
+
+    list_init(&now);
+    list_splice(&now, &net->again);
+    while (!list_empty(&now)) {
+        struct conn *conn = container_of(now.next, struct conn, in_again);
+
+        list_unlink(&conn->in_again);
+        if (conn->state == CONN_HEAD && conn->exchange)
+            conn_http_again(conn);
+        else
+            conn_read_again(conn);
+    }
+}
+
+void net_flush(struct net *net)
+{
+    struct list now;
+
+    list_init(&now);
+    list_splice(&now, &net->flush);
+    while (!list_empty(&now)) {
+        struct conn *conn = container_of(now.next, struct conn, in_flush);
+
+        list_unlink(&conn->in_flush);
+        if (!conn->blocked)
+            conn_flush(conn);
+    }
+}
+
+static void free_closed(struct net *net)
+{
+    while (!list_empty(&net->states[CONN_CLOSED]))
+        conn_free(container_of(net->states[CONN_CLOSED].next, struct conn, in_state));
+}
+
+/* Accepts again when a descriptor came free, or after a rest. */
+static void listen_again(struct net *net)
+{
+    bool paused = false;
+
+    if (!net->pausing || net->draining || (!net->freed && net->now.mono_ms < net->resume_ms))
+        return;
+    for (unsigned i = 0; i < net->listeners_count; i++)
+        if (listener_resume(&net->listeners[i]) < 0)
+            paused = true;
+    net->pausing = paused;
+    net->resume_ms = net->now.mono_ms + LISTENER_REST_MS;
+}
+
+static int64_t next_deadline(const struct net *net)
+{
+    int64_t next = hub_deadline(net->hub);
+
+    if (!list_empty(&net->again) || !list_empty(&net->flush))
+        return net->now.mono_ms;
+    for (unsigned i = 0; i < CONN_CLOSED; i++) {
+        const struct list *head = &net->states[i];
+        int64_t deadline;
+
+        if (list_empty(head))
+            continue;
+        deadline = container_of(head->next, struct conn, in_state)->deadline_ms;
+        if (deadline < next)
+            next = deadline;
+    }
+    if (net->pausing && !net->draining && net->resume_ms < next)
+        next = net->resume_ms;
+    return next;
+}
+
+int64_t net_turn_end(struct net *net)
+{
+    (void)net_begin(net);
+    close_what_is_due(net);
+    read_again(net);
+    net_flush(net);
+    free_closed(net);
+    listen_again(net);
+    net->freed = false;
+    return next_deadline(net);
+}
+
+void net_drain(struct net *net)
+{
+    static const enum conn_state idle[] = {CONN_IDLE, CONN_HEAD};
+
+    (void)net_begin(net);
+    net->draining = true;
+    for (unsigned i = 0; i < net->listeners_count; i++)
+        listener_close(&net->listeners[i]);
+    hub_close_all(net->hub, CLOSE_DRAINING);
+    for (unsigned i = 0; i < ARRAY_COUNT(idle); i++)
+        list_for_each_safe (it, &net->states[idle[i]]) {
+            struct conn *conn = container_of(it, struct conn, in_state);
+
+            if (!conn->exchange) /* not a byte of a request is here */
+                conn_close(conn);
+        }
+}
+
+void net_close_all(struct net *net)
+{
+    (void)net_begin(net);
+    for (unsigned i = 0; i < CONN_CLOSED; i++)
+        while (!list_empty(&net->states[i]))
+            conn_close(container_of(net->states[i].next, struct conn, in_state));
+}
+
+unsigned net_count(const struct net *net)
+{
+    return net->count;
+}
+
+bool net_is_draining(const struct net *net)
+{
+    return net->draining;
+}
+
+bool net_is_pausing(const struct net *net)
+{
+    return net->pausing;
+}
+
+struct hub *net_hub(const struct net *net)
+{
+    return net->hub;
+}

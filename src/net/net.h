@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* net.h: all connections of one event loop, and what they share: buffers, routes, counters. */
+#ifndef NET_NET_H
+#define NET_NET_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "base/clock.h"
+#include "hub/hub.h"
+#include "io/loop.h"
+#include "net/admission.h"
+#include "net/route.h"
+#include "node/settings.h"
+
+/* Sums over all workers; thread any. */
+struct net_counters {
+    atomic_ullong accepted, refused; /* connections; refused by admission */
+    atomic_ullong accept_pauses;     /* times a listener ran out of descriptors or memory */
+    atomic_llong open;               /* connections of any state, now */
+    atomic_ullong upgrades, requests;
+    atomic_ullong answers[6]; /* by hundreds of the status; [0] is not used */
+    atomic_ullong bytes_sent, bytes_received;
+    atomic_ullong timeouts; /* closed by a deadline of ours */
+};
+
+/* Shared by all workers, borrowed, outlives every net. */
+struct net_config {
+    const struct settings *settings;
+    const struct route *routes;
+    unsigned routes_count;
+    void *owner; /* of the handlers */
+    struct admission *admission;
+    struct net_counters *counters;
+};
+
+/* One thread's own. */
+struct net;
+
+/* loop and hub are borrowed and outlive it. */
+MUST_CHECK int net_new(struct net **ret, struct loop *loop, struct hub *hub,
+                       const struct net_config *config);
+void net_free(struct net *net); /* every connection must be closed (net_close_all); NULL is fine */
+/* Accepts from this listening, non-blocking descriptor, which it takes over on success. At most
+ * NET_LISTENERS_MAX. MCP_AUTH_E_NOMEM, MCP_AUTH_E_SYSTEM, MCP_AUTH_E_FULL. */
+#define NET_LISTENERS_MAX 32u
+MUST_CHECK int net_listen(struct net *net, int fd);
+
+/* A turn of the loop: net_sleep before it waits; net_begin at the top of every callback, so that
+ * the hub and we know the time before anything happens in this turn; net_turn_end after it, which
+ * answers, flushes, frees, and returns when to turn again at the latest (mono_ms). */
+void net_sleep(struct net *net);
+struct now net_begin(struct net *net);
+int64_t net_turn_end(struct net *net);
+/* Sends what waits, in the middle of a turn that queues much: else a burst could overflow the
+ * outbox of a client that reads well. Not from inside a call of the hub. */
+void net_flush(struct net *net);
+
+/* No more are taken in, idle ones are closed, requests are answered 503, sessions close 4200. */
+void net_drain(struct net *net);
+/* Closes what is left at once. net_turn_end then frees it. */
+void net_close_all(struct net *net);
+unsigned net_count(const struct net *net);
+bool net_is_draining(const struct net *net);
+bool net_is_pausing(const struct net *net); /* a listener rests for want of descriptors */
+struct hub *net_hub(const struct net *net);
+
+#endif

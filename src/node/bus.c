@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* bus.c: the thread that owns the broker, the history and the order of events. */
+#include "node/bus.h"
+
+#include <signal.h>
+
+#include "mcp_auth/error.h"
+
+#define TICK_MS 1000 /* expiry of ids, events, allowances, fences */
+/* Notes run before the loop looks at its clock again. */
+#define NOTES_PER_TURN 256u
+
+static void log_security_event(const struct event *event)
+{
+    log_write(event->level >= 2 ? LOG_WARNING : LOG_INFO, "security event",
+              LOG_TEXT("event_type", event_type_text(event->type)), LOG_TEXT("id", event->id),
+              LOG_TEXT("security_level", event->members[MEMBER_SECURITY_LEVEL]),
+              LOG_TEXT("tenant_id", event->tenant),
+              LOG_TEXT("user_id", event->members[MEMBER_USER_ID]),
+              LOG_TEXT("target_user_id", event->members[MEMBER_TARGET_USER_ID]));
+}
+
+void bus_on_entry(void *owner, const struct entry *entry)
+{
+    struct node *node = owner;
+
+    if (event_type_family(entry->event->type) == FAMILY_SECURITY) {
+        atomic_fetch_add_explicit(&node->security_events, 1, memory_order_relaxed);
+        log_security_event(entry->event);
+    }
+    if (entry->event->has_fence) {
+        if (fence_table_add(&node->fences, &entry->event->fence) < 0)
+            log_write(LOG_ERROR, "a fence could not be counted: out of memory");
+        atomic_fetch_add_explicit(&node->effects, 1, memory_order_relaxed);
+        log_write(LOG_INFO, "authority withdrawn",
+                  LOG_TEXT("event_type", event_type_text(entry->event->type)),
+                  LOG_TEXT("id", entry->event->id), LOG_TEXT("tenant_id", entry->event->tenant),
+                  LOG_TEXT("user_id", entry->event->fence.user),
+                  LOG_TEXT("name", entry->event->fence.name));
+    }
+    broadcast_entry(node->broadcast, entry);
+}
+
+static void tell_counters(struct node *node)
+{
+    atomic_store_explicit(&node->history_events, history_count(node->history),
+                          memory_order_relaxed);
+    atomic_store_explicit(&node->history_bytes, history_bytes(node->history), memory_order_relaxed);
+    atomic_store_explicit(&node->waiting, broadcast_waiting(node->broadcast), memory_order_relaxed);
+}
+
+static void tick(struct node *node)
+{
+    const struct token_rules *tokens = &node->settings->tokens;
+
+    fence_table_expire(&node->fences, node->now.wall_ms - tokens->age_max_ms - tokens->leeway_ms -
+                                          tokens->authority.fence_skew_ms);
+    atomic_store_explicit(&node->fences_counted, fence_table_count(&node->fences),
+                          memory_order_relaxed);
+    broker_tick(node->broker, node->now.wall_ms);
+    history_expire(node->history, node->now.wall_ms);
+    publish_rate_expire(&node->rate, node->now.mono_ms);
+}
+
+/* The bell is only there to end the sleep; the turn runs the notes. */
+static void rung(struct watch *watch __attribute__((unused)),
+                 uint32_t events __attribute__((unused)))
+{
+}
+
+static void *bus_thread(void *argument)
+{
+    struct node *node = argument;
+    int64_t tick_ms = clock_now().mono_ms + TICK_MS;
+    bool more = false;
+
+    /* What it accepted is still announced after the stop was asked for. */
+    while (!node->stopping || more || broadcast_waiting(node->broadcast) > 0) {
+        int64_t sleep_ms = tick_ms - node->now.mono_ms;
+
+        if (loop_turn(&node->loop, more ? 0 : sleep_ms > 0 ? sleep_ms : 0) < 0)
+            log_write(LOG_ERROR, "the bus could not wait for events");
+        node->now = clock_now();
+        more = mailbox_run(&node->mailbox, node, NOTES_PER_TURN);
+        if (node->now.mono_ms >= tick_ms) {
+            tick(node);
+            tick_ms = node->now.mono_ms + TICK_MS;
+        }
+        tell_counters(node);
+    }
+    return NULL;
+}
+
+static int start_thread(struct node *node)
+{
+    sigset_t all, before;
+    int r;
+
+    sigfillset(&all); /* signals are the main thread's */
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    r = pthread_create(&node->thread, NULL, bus_thread, node);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return r == 0 ? 0 : MCP_AUTH_E_SYSTEM;
+}
+
+int bus_start(struct node *node)
+{
+    int r = loop_init(&node->loop);
+
+    if (r < 0)
+        return r;
+    node->bell = (struct watch){.fd = mailbox_fd(&node->mailbox), .ready = rung};
+    r = loop_watch(&node->loop, &node->bell, EPOLLIN);
+    if (r == 0)
+        r = start_thread(node);
+    if (r < 0) {
+        loop_done(&node->loop);
+        return r;
+    }
+    node->running = true;
+    return 0;
+}
+
+static void stop_run(struct note *note __attribute__((unused)), void *context)
+{
+    struct node *node = context;
+
+    node->stopping = true;
+}
+
+void bus_stop(struct node *node)
+{
+    if (!node->running)
+        return;
+    node->stop_note.run = stop_run;
+    mailbox_put(&node->mailbox, &node->stop_note);
+    pthread_join(node->thread, NULL);
+    loop_unwatch(&node->loop, &node->bell);
+    loop_done(&node->loop);
+    node->running = false;
+}

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ingest.c: a body of a publish request to a batch of checked events; all or nothing. */
+#include <stdio.h>
+
+#include "mcp_auth/error.h"
+#include "node/node_private.h"
+#include "wire/event_in.h"
+
+/* What is being taken in; `problem` speaks for the event at `index`. */
+struct ingest {
+    struct node *node;
+    struct event_context context;
+    struct publication *publication;
+    unsigned redacted;
+    struct ingest_problem *problem;
+};
+
+static int problem_set(struct ingest_problem *problem, int index, enum error_code code,
+                       const char *reason, int error)
+{
+    problem->index = index;
+    problem->event.code = code;
+    problem->event.member[0] = '\0';
+    snprintf(problem->event.reason, sizeof problem->event.reason, "%s", reason);
+    return error;
+}
+
+static int take_one(struct ingest *ingest, json_t *object)
+{
+    unsigned redacted = 0;
+    struct event *event;
+    int r;
+
+    ingest->problem->index = (int)ingest->publication->count;
+    r = event_in(&event, object, &ingest->context, &redacted, &ingest->problem->event);
+    if (r < 0)
+        return r;
+    ingest->redacted += redacted;
+    publication_add(ingest->publication, event);
+    return 0;
+}
+
+static int take_json(struct ingest *ingest, json_t *value)
+{
+    size_t i;
+    json_t *element;
+    int r = 0;
+
+    if (!json_is_array(value))
+        return take_one(ingest, value);
+    json_array_foreach(value, i, element)
+    {
+        r = take_one(ingest, element);
+        if (r < 0)
+            break;
+    }
+    return r;
+}
+
+static int read_json(struct ingest *ingest, struct bytes text, int index, json_t **ret)
+{
+    struct json_problem problem;
+    int r = json_read(text, ret, &problem);
+
+    return r == MCP_AUTH_E_INVALID
+               ? problem_set(ingest->problem, index, ERROR_BAD_JSON, problem.text, r)
+               : r;
+}
+
+/* The next line that is not blank; false at the end. */
+static bool next_line(struct bytes *rest, struct bytes *ret)
+{
+    while (rest->size > 0) {
+        const char *end = memchr(rest->data, '\n', rest->size);
+        size_t size = end ? (size_t)(end - rest->data) : rest->size;
+
+        *ret = (struct bytes){rest->data, size};
+        rest->data += end ? size + 1 : size;
+        rest->size -= end ? size + 1 : size;
+        for (size_t i = 0; i < ret->size; i++)
+            if (!strchr(" \t\r", ret->data[i]))
+                return true;
+    }
+    return false;
+}
+
+static int count_check(struct ingest *ingest, size_t count)
+{
+    if (count == 0)
+        return problem_set(ingest->problem, -1, ERROR_BAD_REQUEST, "there is no event in it",
+                           MCP_AUTH_E_INVALID);
+    if (count > BATCH_EVENTS_MAX)
+        return problem_set(ingest->problem, -1, ERROR_TOO_MANY_EVENTS,
+                           "a batch has at most 1000 events", MCP_AUTH_E_TOO_BIG);
+    return 0;
+}
+
+static int take_lines(struct ingest *ingest, struct bytes body, struct bytes publisher_key)
+{
+    struct bytes rest = body, line;
+    size_t count = 0;
+    int r;
+
+    while (count <= BATCH_EVENTS_MAX && next_line(&rest, &line))
+        count++;
+    r = count_check(ingest, count);
+    if (r == 0)
+        r = publication_new(&ingest->publication, (unsigned)count, publisher_key);
+    rest = body;
+    while (r == 0 && next_line(&rest, &line)) {
+        json_t *value;
+        int index = (int)ingest->publication->count;
+
+        if (line.size > EVENT_SIZE_MAX)
+            return problem_set(ingest->problem, index, ERROR_TOO_LARGE,
+                               "an event has at most 64 KiB", MCP_AUTH_E_TOO_BIG);
+        r = read_json(ingest, line, index, &value);
+        if (r == 0) {
+            r = take_one(ingest, value);
+            json_decref(value);
+        }
+    }
+    return r;
+}
+
+static int take_whole(struct ingest *ingest, struct bytes body, struct bytes publisher_key)
+{
+    json_t *value;
+    int r = read_json(ingest, body, -1, &value);
+
+    if (r < 0)
+        return r;
+    r = count_check(ingest, json_is_array(value) ? json_array_size(value) : 1);
+    if (r == 0)
+        r = publication_new(&ingest->publication,
+                            json_is_array(value) ? (unsigned)json_array_size(value) : 1,
+                            publisher_key);
+    if (r == 0)
+        r = take_json(ingest, value);
+    json_decref(value);
+    return r;
+}
+
+static struct bytes event_id_key(const void *item)
+{
+    return ((const struct event *)item)->id;
+}
+
+/* The same id twice in one batch with different bodies. (Of two tenants: the broker tells.) */
+static int conflict_check(struct ingest *ingest)
+{
+    const struct publication *publication = ingest->publication;
+    uint8_t seed[16];
+    struct map ids;
+    int r = 0;
+
+    random_kernel.fill(random_kernel.owner, seed, sizeof seed);
+    map_init(&ids, event_id_key, seed);
+    for (unsigned i = 0; i < publication->count && r == 0; i++) {
+        struct event *event = publication->events[i];
+        const struct event *other = event->id_given ? map_find(&ids, event->id) : NULL;
+
+        if (!event->id_given)
+            continue;
+        if (!other)
+            r = map_insert(&ids, event);
+        else if (other->fingerprint != event->fingerprint &&
+                 bytes_equal(other->tenant, event->tenant))
+            r = problem_set(ingest->problem, (int)i, ERROR_CONFLICT,
+                            "an earlier event of this batch has this id and another body",
+                            MCP_AUTH_E_CONFLICT);
+    }
+    map_done(&ids);
+    return r;
+}
+
+int node_ingest(struct node *node, struct bytes body, enum ingest_form form,
+                const struct event_context *context, struct bytes publisher_key,
+                struct publication **ret, unsigned *ret_redacted,
+                struct ingest_problem *ret_problem)
+{
+    struct ingest ingest = {.node = node, .context = *context, .problem = ret_problem};
+    int r;
+
+    ingest.context.policy = &policy_default;
+    ingest.context.redaction = &node->redaction;
+    ingest.context.random = &random_kernel;
+    if (form == INGEST_NDJSON)
+        r = take_lines(&ingest, body, publisher_key);
+    else
+        r = take_whole(&ingest, body, publisher_key);
+    if (r == 0)
+        r = conflict_check(&ingest);
+    if (r < 0) {
+        publication_free(ingest.publication);
+        return r;
+    }
+    *ret_redacted = ingest.redacted;
+    *ret = ingest.publication;
+    return 0;
+}

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* node.c: makes an instance, attaches its event loops, and sums up what they count. */
+#include "node/node.h"
+
+#include <assert.h>
+#include <limits.h>
+#include <stdlib.h>
+
+#include "mcp_auth/error.h"
+#include "node/bus.h"
+#include "node/node_private.h"
+
+static int make_parts(struct node *node)
+{
+    const struct settings *settings = node->settings;
+    struct history_limits limits = {
+        .events_max = settings->history_events,
+        .bytes_max = HISTORY_BYTES_MAX,
+        .age_max_ms = settings->history_ms,
+    };
+    struct broker_port port = {
+        .on_outcome = publication_on_outcome,
+        .on_entry = bus_on_entry,
+        .owner = node,
+    };
+    uint8_t seed[16];
+    int r;
+
+    random_kernel.fill(random_kernel.owner, &node->epoch, sizeof node->epoch);
+    random_kernel.fill(random_kernel.owner, seed, sizeof seed);
+    publish_rate_init(&node->rate, seed);
+    fence_table_init(&node->fences, seed);
+    r = history_new(&node->history, node->epoch, &limits, seed);
+    if (r == 0)
+        r = broker_memory_new(&node->broker, node->epoch, settings->dedupe_ms, seed, &port);
+    return r;
+}
+
+int node_new(struct node **ret, const struct settings *settings, struct keyring *keys)
+{
+    struct node *node = calloc(1, sizeof *node);
+    int r;
+
+    if (!node)
+        return MCP_AUTH_E_NOMEM;
+    node->settings = settings;
+    node->keys = keyring_ref(keys);
+    node->redaction = (struct redaction){settings->redact_keys.items, settings->redact_keys.count};
+    node->hub_settings = (struct hub_settings){
+        .tokens = &settings->tokens,
+        .privacy = settings->privacy,
+        .heartbeat_ms = settings->heartbeat_ms,
+        .auth_timeout_ms = settings->auth_timeout_ms,
+        .rate_messages = settings->rate_messages,
+        .rate_window_ms = settings->rate_window_ms,
+        .outbox_bytes_max = OUTBOX_BYTES_MAX,
+        .frame_log_bytes_max = FRAME_LOG_BYTES_MAX,
+    };
+    list_init(&node->spare_deliveries);
+    node->mailbox.bell = -1;
+    node->loop.epoll_fd = -1;
+    node->now = clock_now();
+    node->started_wall_ms = node->now.wall_ms;
+    r = mailbox_init(&node->mailbox);
+    if (r == 0)
+        r = make_parts(node);
+    if (r < 0) {
+        node_free(node);
+        return r;
+    }
+    *ret = node;
+    return 0;
+}
+
+static bool admit(void *owner)
+{
+    struct node *node = ((struct node_hub *)owner)->node;
+    unsigned before = atomic_fetch_add_explicit(&node->admitted, 1, memory_order_relaxed);
+
+    if (before < node->settings->max_connections)
+        return true;
+    atomic_fetch_sub_explicit(&node->admitted, 1, memory_order_relaxed);
+    return false;
+}
+
+static void leave(void *owner)
+{
+    atomic_fetch_sub_explicit(&((struct node_hub *)owner)->node->admitted, 1, memory_order_relaxed);
+}
+
+int node_attach(struct node *node, struct mailbox *mailbox, struct hub **ret)
+{
+    struct node_hub *hub = &node->hubs[node->hubs_count];
+    struct hub_port port = {.resume = resume_ask, .admit = admit, .leave = leave, .owner = hub};
+    int r;
+
+    assert(!node->running && node->hubs_count < NODE_HUBS_MAX);
+    *hub = (struct node_hub){.node = node, .index = node->hubs_count, .mailbox = mailbox};
+    r = hub_new(&hub->hub, hub->index, &node->hub_settings, node->keys, &port, &random_kernel,
+                history_head(node->history), node->now);
+    if (r < 0)
+        return r;
+    node->hubs_count++;
+    *ret = hub->hub;
+    return 0;
+}
+
+int node_start(struct node *node)
+{
+    struct broadcast_port port = delivery_port;
+    int r;
+
+    port.owner = node;
+    r = broadcast_new(&node->broadcast, node->hubs_count, node->history, &port);
+    if (r == 0)
+        r = bus_start(node);
+    return r;
+}
+
+void node_stop(struct node *node)
+{
+    bus_stop(node);
+}
+
+void node_free(struct node *node)
+{
+    if (!node)
+        return;
+    bus_stop(node);
+    node->stopped = true; /* what is left has nobody to be answered to */
+    while (mailbox_run(&node->mailbox, node, UINT_MAX))
+        ;
+    mailbox_done(&node->mailbox);
+    broadcast_free(node->broadcast);
+    deliveries_done(node);
+    broker_free(node->broker);
+    history_free(node->history);
+    publish_rate_done(&node->rate);
+    fence_table_done(&node->fences);
+    for (unsigned i = 0; i < node->hubs_count; i++)
+        hub_free(node->hubs[i].hub);
+    keyring_unref(node->keys);
+    free(node);
+}
+
+const struct settings *node_settings(const struct node *node)
+{
+    return node->settings;
+}
+
+static unsigned long long count_of(const atomic_ullong *counter)
+{
+    return atomic_load_explicit(counter, memory_order_relaxed);
+}
+
+static void add_hub(const struct hub_counters *counters, struct node_stats *ret)
+{
+    ret->active_connections += count_of(&counters->sessions);
+    ret->waiting_connections += count_of(&counters->waiting);
+    ret->sign_ins += count_of(&counters->sign_ins);
+    ret->total_connections += count_of(&counters->sign_ins);
+    ret->auth_failures += count_of(&counters->auth_failures);
+    ret->renewals += count_of(&counters->renewals);
+    ret->resumes += count_of(&counters->resumes);
+    ret->resumes_lost += count_of(&counters->resumes_lost);
+    ret->total_messages_sent += count_of(&counters->frames_sent);
+    ret->total_messages_received += count_of(&counters->messages_received);
+    ret->scope_changes += count_of(&counters->scope_changes);
+    ret->frame_log_bytes += count_of(&counters->frame_log_bytes);
+    for (unsigned reason = 0; reason < CLOSE_REASONS; reason++)
+        ret->closes[reason] += count_of(&counters->closes[reason]);
+}
+
+void node_stats(const struct node *node, struct node_stats *ret)
+{
+    *ret = (struct node_stats){
+        .events_published = count_of(&node->published),
+        .events_duplicate = count_of(&node->duplicates),
+        .publish_refused = count_of(&node->refused),
+        .security_events = count_of(&node->security_events),
+        .effects = count_of(&node->effects),
+        .fences = count_of(&node->fences_counted),
+        .history_events = count_of(&node->history_events),
+        .history_bytes = count_of(&node->history_bytes),
+        .backlog = count_of(&node->waiting),
+        .bus = BUS_NONE,
+        .started_wall_ms = node->started_wall_ms,
+        .workers = node->hubs_count,
+    };
+    for (unsigned i = 0; i < node->hubs_count; i++)
+        add_hub(hub_counters(node->hubs[i].hub), ret);
+}

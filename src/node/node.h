@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* node.h: an instance without a front end: the bus thread, its broker and history, the hubs. */
+#ifndef NODE_NODE_H
+#define NODE_NODE_H
+
+#include "broker/broker.h"
+#include "hub/hub.h"
+#include "io/mailbox.h"
+#include "node/settings.h"
+#include "wire/event_in.h"
+
+struct node;
+
+/* Starts nothing. `settings` is borrowed and outlives the node. `keys` is referenced. */
+MUST_CHECK int node_new(struct node **ret, const struct settings *settings, struct keyring *keys);
+/* Before node_start, once per event loop: makes the hub that this loop's thread will call. Notes
+ * for it come through `mailbox` (the loop runs it: mailbox_run(mailbox, ...)). Both stay the
+ * caller's thread's own; hub_free is called by node_free. */
+MUST_CHECK int node_attach(struct node *node, struct mailbox *mailbox, struct hub **ret);
+MUST_CHECK int node_start(struct node *node); /* the bus thread */
+/* Ends the bus thread: what was accepted before is still announced and answered to the mailboxes. */
+void node_stop(struct node *node);
+void node_free(struct node *node); /* after node_stop and after the loops' threads have ended */
+const struct settings *node_settings(const struct node *node);
+
+enum publication_result {
+    PUBLICATION_ACCEPTED,     /* each event has its own answer */
+    PUBLICATION_CONFLICT,     /* events[failed_index]: same id, other body; none was published */
+    PUBLICATION_RATE_LIMITED, /* retry_after_ms; none was published */
+    PUBLICATION_OVERLOADED,   /* the backlog or the fences are full; none was published */
+    PUBLICATION_STOPPING,
+};
+
+struct publish_answer {
+    enum publish_outcome outcome; /* TAKEN or DUPLICATE */
+    struct position at;
+};
+
+/* A batch on its way to the bus and back. Made by the publisher's thread; node's from
+ * node_publish until `done` is called, in the thread of the hub that asked, by its mailbox. */
+struct publication {
+    struct note note; /* first; private */
+    struct event **events;
+    struct publish_answer *answers;
+    unsigned count;
+    struct bytes publisher_key; /* whose rate it counts to: tenant 0x1f user; "" for the API key */
+    enum publication_result result;
+    unsigned failed_index;
+    int64_t retry_after_ms;
+    unsigned hub;                                               /* index of the asker's hub */
+    void (*done)(struct publication *publication, void *owner); /* takes it back */
+    void *owner;                                                /* of done */
+    slot_handle asker;                                          /* for done's own use */
+    /* private */
+    unsigned room;
+    uint64_t last_n; /* it is news when this number is */
+    struct node *node;
+    char key[]; /* of publisher_key */
+};
+
+MUST_CHECK int publication_new(struct publication **ret, unsigned count_max,
+                               struct bytes publisher_key);
+/* Takes the reference on event. Asserts that there is room. */
+void publication_add(struct publication *publication, struct event *event);
+void publication_free(struct publication *publication);
+/* Thread any that has attached a hub; never waits. Publication is answered when every event is on
+ * its way to every hub and all that it takes away is gone. */
+void node_publish(struct node *node, struct publication *publication);
+
+/* A body of a request to publish, checked whole (protocol, POST /v1/events). */
+enum ingest_form { INGEST_JSON, INGEST_NDJSON };
+struct ingest_problem {
+    int index; /* of the event in the batch, -1: the body itself */
+    struct event_problem event;
+};
+/* In the caller's thread. `context` without policy, redaction and random: the node's are used. */
+MUST_CHECK int node_ingest(struct node *node, struct bytes body, enum ingest_form form,
+                           const struct event_context *context, struct bytes publisher_key,
+                           struct publication **ret, unsigned *ret_redacted,
+                           struct ingest_problem *ret_problem);
+
+/* Sums of all hubs and the bus; thread any. */
+struct node_stats {
+    unsigned long long active_connections, waiting_connections, total_connections;
+    unsigned long long total_messages_sent, total_messages_received;
+    unsigned long long sign_ins, auth_failures, renewals, resumes, resumes_lost;
+    unsigned long long events_published, events_duplicate, publish_refused;
+    unsigned long long security_events; /* published, of the security family */
+    unsigned long long effects, scope_changes, fences;
+    unsigned long long history_events, history_bytes, frame_log_bytes;
+    unsigned long long closes[CLOSE_REASONS];
+    enum bus_state bus;
+    unsigned long long backlog; /* accepted, not yet announced */
+    int64_t started_wall_ms;
+    unsigned workers;
+};
+void node_stats(const struct node *node, struct node_stats *ret);
+
+#endif

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* node_private.h: what the files of this room share about an instance, and nobody else. */
+#ifndef NODE_NODE_PRIVATE_H
+#define NODE_NODE_PRIVATE_H
+
+#include <pthread.h>
+
+#include "base/list.h"
+#include "base/map.h"
+#include "history/history.h"
+#include "io/loop.h"
+#include "node/broadcast.h"
+#include "node/node.h"
+
+#define NODE_HUBS_MAX 256u
+
+/* One event loop as the bus sees it. */
+struct node_hub {
+    struct node *node;
+    unsigned index;
+    struct hub *hub; /* the loop's thread only */
+    struct mailbox *mailbox;
+};
+
+/* One publisher's allowance; may go below zero by one batch. */
+struct publish_rate {
+    struct map buckets;
+};
+
+struct node {
+    const struct settings *settings;
+    struct hub_settings hub_settings;
+    struct keyring *keys;
+    struct redaction redaction;
+    uint64_t epoch;
+    struct node_hub hubs[NODE_HUBS_MAX];
+    unsigned hubs_count;
+    atomic_uint admitted; /* places taken under WEBSOCKET_MAX_CONNECTIONS */
+    int64_t started_wall_ms;
+
+    pthread_t thread;
+    bool running;
+    struct mailbox mailbox; /* the bus thread's door */
+
+    /* The bus thread's own. */
+    struct loop loop;
+    struct watch bell;
+    struct now now;
+    bool stopping, stopped;
+    struct note stop_note;
+    struct broker *broker;
+    struct history *history;
+    struct broadcast *broadcast;
+    struct publish_rate rate;
+    struct list spare_deliveries;
+    size_t spare_deliveries_count;
+    struct delivery *announcing; /* while the hubs are being told */
+    struct delivery *enforcing;
+    struct resume_note *answering;
+    struct publication *publishing;                   /* while its outcomes come */
+    struct publication *waiting_first, *waiting_last; /* by last_n, linked by note.next */
+    uint64_t announced_n;
+    struct fence_table fences; /* all in force: to count them, and for what joins later */
+
+    /* Written by the bus thread (backlog_bytes by publishers too), read by any. */
+    atomic_ullong published, duplicates, refused, security_events, effects;
+    atomic_ullong history_events, history_bytes, fences_counted, waiting;
+    atomic_size_t backlog_bytes;
+};
+
+/* delivery.c: an entry to all hubs, and an effect's way back. */
+MUST_CHECK int deliveries_reserve(struct node *node, size_t count);
+void deliveries_done(struct node *node);
+extern const struct broadcast_port delivery_port; /* owner to be filled in */
+
+/* resume.c: a hub's question to the history, and the answer, in one note. */
+bool resume_ask(void *owner, const struct resume_request *request);
+void resume_answer_put(void *owner, unsigned hub, const struct resume_answer *answer);
+
+/* publication.c: a batch in the bus thread. */
+void publication_run(struct note *note, void *context);
+void publications_announced(struct node *node, uint64_t n);
+void publication_on_outcome(void *owner, uint64_t ticket, enum publish_outcome outcome,
+                            const struct position *at);
+
+/* publish_rate.c */
+void publish_rate_init(struct publish_rate *rate, const uint8_t seed[16]);
+void publish_rate_done(struct publish_rate *rate);
+/* True when `count` events may be published now by this key; else the wait. */
+bool publish_rate_take(struct publish_rate *rate, struct bytes key, unsigned count,
+                       unsigned per_second, int64_t now_ms, int64_t *ret_wait_ms);
+void publish_rate_expire(struct publish_rate *rate, int64_t now_ms);
+
+#endif

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* publication.c: a batch from its publisher to the broker, and its answer back when it is news. */
+#include <assert.h>
+#include <stdlib.h>
+
+#include "mcp_auth/error.h"
+#include "node/node_private.h"
+
+static struct publication *publication_of(struct note *note)
+{
+    return container_of(note, struct publication, note);
+}
+
+int publication_new(struct publication **ret, unsigned count_max, struct bytes publisher_key)
+{
+    struct publication *publication = calloc(1, sizeof *publication + publisher_key.size);
+
+    if (!publication)
+        return MCP_AUTH_E_NOMEM;
+    publication->events = calloc(count_max, sizeof *publication->events);
+    publication->answers = calloc(count_max, sizeof *publication->answers);
+    publication->room = count_max;
+    if (!publication->events || !publication->answers) {
+        publication_free(publication);
+        return MCP_AUTH_E_NOMEM;
+    }
+    publication->publisher_key = (struct bytes){publication->key, publisher_key.size};
+    if (publisher_key.size > 0)
+        memcpy(publication->key, publisher_key.data, publisher_key.size);
+    *ret = publication;
+    return 0;
+}
+
+void publication_add(struct publication *publication, struct event *event)
+{
+    assert(publication->count < publication->room);
+    publication->events[publication->count++] = event;
+}
+
+void publication_free(struct publication *publication)
+{
+    if (!publication)
+        return;
+    for (unsigned i = 0; i < publication->count; i++)
+        event_unref(publication->events[i]);
+    free(publication->events);
+    free(publication->answers);
+    free(publication);
+}
+
+static size_t publication_bytes(const struct publication *publication)
+{
+    size_t bytes = 0;
+
+    for (unsigned i = 0; i < publication->count; i++)
+        bytes += publication->events[i]->size;
+    return bytes;
+}
+
+/* In the asker's thread. */
+static void answered(struct note *note, void *context __attribute__((unused)))
+{
+    struct publication *publication = publication_of(note);
+
+    publication->done(publication, publication->owner);
+}
+
+static void answer(struct node *node, struct publication *publication,
+                   enum publication_result result)
+{
+    publication->result = result;
+    if (result != PUBLICATION_ACCEPTED)
+        atomic_fetch_add_explicit(&node->refused, publication->count, memory_order_relaxed);
+    publication->note.run = answered;
+    mailbox_put(node->hubs[publication->hub].mailbox, &publication->note);
+}
+
+/* From the bus thread: it no longer counts as backlog. */
+static void settle(struct node *node, struct publication *publication,
+                   enum publication_result result)
+{
+    atomic_fetch_sub_explicit(&node->backlog_bytes, publication_bytes(publication),
+                              memory_order_relaxed);
+    if (node->stopped) /* nobody is left to be answered */
+        publication_free(publication);
+    else
+        answer(node, publication, result);
+}
+
+void node_publish(struct node *node, struct publication *publication)
+{
+    size_t bytes = publication_bytes(publication);
+    size_t before = atomic_fetch_add_explicit(&node->backlog_bytes, bytes, memory_order_relaxed);
+
+    publication->node = node;
+    publication->last_n = 0;
+    assert(publication->hub < node->hubs_count && publication->done);
+    if (before + bytes > BUS_BACKLOG_BYTES_MAX) {
+        atomic_fetch_sub_explicit(&node->backlog_bytes, bytes, memory_order_relaxed);
+        publication->retry_after_ms = 1000;
+        answer(node, publication, PUBLICATION_OVERLOADED);
+        return;
+    }
+    publication->note.run = publication_run;
+    mailbox_put(&node->mailbox, &publication->note);
+}
+
+/* The rest is in the bus thread. */
+
+/* Everything that could refuse it, before anything of it is stored. */
+static enum publication_result check(struct node *node, struct publication *publication)
+{
+    size_t fences = 0;
+
+    if (node->stopping)
+        return PUBLICATION_STOPPING;
+    for (unsigned i = 0; i < publication->count; i++) {
+        if (broker_conflicts(node->broker, publication->events[i], node->now.wall_ms)) {
+            publication->failed_index = i;
+            return PUBLICATION_CONFLICT;
+        }
+        fences += publication->events[i]->has_fence;
+    }
+    if (!publish_rate_take(&node->rate, publication->publisher_key, publication->count,
+                           node->settings->publish_rate, node->now.mono_ms,
+                           &publication->retry_after_ms))
+        return PUBLICATION_RATE_LIMITED;
+    publication->retry_after_ms = 1000;
+    if (node->fences.users.count + fences > FENCE_USERS_MAX ||
+        broadcast_reserve(node->broadcast, publication->count) < 0 ||
+        deliveries_reserve(node, 2 * ((size_t)publication->count +
+                                      broadcast_waiting(node->broadcast))) < 0)
+        return PUBLICATION_OVERLOADED;
+    return PUBLICATION_ACCEPTED;
+}
+
+void publication_on_outcome(void *owner, uint64_t ticket, enum publish_outcome outcome,
+                            const struct position *at)
+{
+    struct node *node = owner;
+    struct publication *publication = node->publishing;
+
+    assert(publication && ticket < publication->count);
+    publication->answers[ticket] = (struct publish_answer){outcome, *at};
+    switch (outcome) {
+    case PUBLISH_TAKEN:
+        atomic_fetch_add_explicit(&node->published, 1, memory_order_relaxed);
+        break;
+    case PUBLISH_DUPLICATE:
+        atomic_fetch_add_explicit(&node->duplicates, 1, memory_order_relaxed);
+        break;
+    case PUBLISH_CONFLICT: /* with an earlier one of this very batch */
+        publication->failed_index = (unsigned)ticket;
+        publication->result = PUBLICATION_CONFLICT;
+        return;
+    case PUBLISH_FAILED:
+        publication->result = PUBLICATION_OVERLOADED;
+        return;
+    }
+    if (at->n > publication->last_n)
+        publication->last_n = at->n;
+}
+
+static void wait_for_news(struct node *node, struct publication *publication)
+{
+    publication->note.next = NULL;
+    if (node->waiting_last)
+        node->waiting_last->note.next = &publication->note;
+    else
+        node->waiting_first = publication;
+    node->waiting_last = publication;
+}
+
+void publication_run(struct note *note, void *context)
+{
+    struct node *node = context;
+    struct publication *publication = publication_of(note);
+    enum publication_result result;
+
+    result = node->stopped ? PUBLICATION_STOPPING : check(node, publication);
+    if (result != PUBLICATION_ACCEPTED) {
+        settle(node, publication, result);
+        return;
+    }
+    publication->result = PUBLICATION_ACCEPTED;
+    node->publishing = publication;
+    for (unsigned i = 0; i < publication->count; i++)
+        broker_publish(node->broker, publication->events[i], i, node->now.wall_ms);
+    node->publishing = NULL;
+    if (publication->last_n <= node->announced_n)
+        settle(node, publication, publication->result);
+    else
+        wait_for_news(node, publication);
+}
+
+/* Waiting ones stand in the order they came; a duplicate may wait for a smaller number than the one
+ * before it, so all that have become news are looked for, not only the first. */
+void publications_announced(struct node *node, uint64_t n)
+{
+    struct publication *waiting = node->waiting_first;
+
+    node->announced_n = n;
+    node->waiting_first = node->waiting_last = NULL;
+    while (waiting) {
+        struct publication *next = waiting->note.next ? publication_of(waiting->note.next) : NULL;
+
+        if (waiting->last_n <= n)
+            settle(node, waiting, waiting->result);
+        else
+            wait_for_news(node, waiting);
+        waiting = next;
+    }
+}

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_admission.c: strangers are counted in all and per address, and leave no count behind. */
+#include "net/admission.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <pthread.h>
+
+#include "net/peer.h"
+#include "unit.h"
+
+static const uint8_t seed[16] = {1, 2, 3};
+
+static struct peer peer_of(const char *address)
+{
+    struct sockaddr_storage storage = {0};
+    struct sockaddr_in6 in6 = {.sin6_family = AF_INET6};
+    struct sockaddr_in in = {.sin_family = AF_INET};
+    struct peer peer;
+
+    if (inet_pton(AF_INET, address, &in.sin_addr) == 1)
+        memcpy(&storage, &in, sizeof in);
+    else if (inet_pton(AF_INET6, address, &in6.sin6_addr) == 1)
+        memcpy(&storage, &in6, sizeof in6);
+    else
+        storage.ss_family = AF_UNIX;
+    peer_init(&peer, &storage);
+    return peer;
+}
+
+static struct admission *admission_of(unsigned total_max, unsigned per_address_max)
+{
+    struct admission *admission = NULL;
+
+    CHECK_EQ(admission_new(&admission, total_max, per_address_max, seed), 0);
+    return admission;
+}
+
+TEST(an_address_gets_its_places_and_no_more)
+{
+    struct admission *admission = admission_of(100, 2);
+    struct peer a = peer_of("192.0.2.1"), b = peer_of("192.0.2.2");
+    struct admission_place places[4] = {0};
+
+    CHECK(admission_enter(admission, &a, &places[0]));
+    CHECK(admission_enter(admission, &a, &places[1]));
+    CHECK(!admission_enter(admission, &a, &places[2]));
+    CHECK(!places[2].taken);
+    CHECK(admission_enter(admission, &b, &places[2]));
+    CHECK_EQ(admission_count(admission), 3);
+    admission_leave(admission, &places[0]);
+    CHECK(admission_enter(admission, &a, &places[3]));
+    for (int i = 0; i < 4; i++)
+        admission_leave(admission, &places[i]);
+    CHECK_EQ(admission_count(admission), 0);
+    admission_free(admission);
+}
+
+TEST(leaving_twice_gives_back_once)
+{
+    struct admission *admission = admission_of(10, 10);
+    struct peer a = peer_of("192.0.2.1");
+    struct admission_place one = {0}, two = {0};
+
+    CHECK(admission_enter(admission, &a, &one));
+    CHECK(admission_enter(admission, &a, &two));
+    admission_leave(admission, &one);
+    admission_leave(admission, &one);
+    CHECK_EQ(admission_count(admission), 1);
+    admission_leave(admission, &two);
+    admission_free(admission);
+}
+
+TEST(a_household_of_ipv6_counts_as_one)
+{
+    struct admission *admission = admission_of(10, 1);
+    struct peer a = peer_of("2001:db8::1"), b = peer_of("2001:db8::ffff:2"),
+                c = peer_of("2001:db8:0:1::1");
+    struct admission_place one = {0}, two = {0};
+
+    CHECK(admission_enter(admission, &a, &one));
+    CHECK(!admission_enter(admission, &b, &two));
+    CHECK(admission_enter(admission, &c, &two));
+    admission_leave(admission, &one);
+    admission_leave(admission, &two);
+    admission_free(admission);
+}
+
+TEST(local_peers_count_in_the_sum_only)
+{
+    struct admission *admission = admission_of(4, 1);
+    const char *const local[] = {"127.0.0.1", "::1", "unix", "::ffff:127.0.0.9"};
+    struct peer stranger = peer_of("192.0.2.1");
+    struct admission_place places[5] = {0};
+
+    for (int i = 0; i < 4; i++) {
+        struct peer peer = peer_of(local[i]);
+
+        CHECK(peer_is_local(&peer));
+        CHECK(admission_enter(admission, &peer, &places[i]));
+    }
+    CHECK(!admission_enter(admission, &stranger, &places[4]));
+    for (int i = 0; i < 4; i++)
+        admission_leave(admission, &places[i]);
+    admission_free(admission);
+}
+
+#define ROUNDS 20000
+
+static void *enter_and_leave(void *argument)
+{
+    struct admission *admission = argument;
+    struct peer peer = peer_of("192.0.2.7");
+
+    for (int i = 0; i < ROUNDS; i++) {
+        struct admission_place place = {0};
+
+        if (admission_enter(admission, &peer, &place))
+            admission_leave(admission, &place);
+    }
+    return NULL;
+}
+
+TEST(workers_that_count_together_lose_nothing)
+{
+    struct admission *admission = admission_of(2, 2);
+    pthread_t threads[3];
+
+    for (int i = 0; i < 3; i++)
+        CHECK_EQ(pthread_create(&threads[i], NULL, enter_and_leave, admission), 0);
+    for (int i = 0; i < 3; i++)
+        CHECK_EQ(pthread_join(threads[i], NULL), 0);
+    CHECK_EQ(admission_count(admission), 0);
+    admission_free(admission);
+}

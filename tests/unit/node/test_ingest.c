@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_ingest.c: a body to a batch, all or nothing, and a problem that names index, member, reason. */
+#include "mcp_auth/error.h"
+#include "node/node_private.h"
+#include "unit.h"
+
+static struct node node; /* ingest needs its redaction only */
+static struct publication *batch;
+static struct ingest_problem problem;
+static unsigned redacted;
+
+static int ingest_as(struct bytes body, enum ingest_form form, bool any_tenant, const char *tenant)
+{
+    struct event_context context = {
+        .any_tenant = any_tenant,
+        .tenant = bytes_of(tenant),
+        .publisher = BYTES("root"),
+        .wall_ms = INT64_C(1700000000000),
+    };
+
+    batch = NULL;
+    redacted = 99;
+    memset(&problem, 'x', sizeof problem);
+    return node_ingest(&node, body, form, &context, BYTES("t\x1froot"), &batch, &redacted,
+                       &problem);
+}
+
+static int ingest(const char *body)
+{
+    return ingest_as(bytes_of(body), INGEST_JSON, false, "t");
+}
+
+static int ingest_lines(const char *body)
+{
+    return ingest_as(bytes_of(body), INGEST_NDJSON, false, "t");
+}
+
+static void check_problem(int r, int want_r, int index, enum error_code code, const char *member)
+{
+    CHECK_EQ(r, want_r);
+    CHECK(batch == NULL);
+    CHECK_EQ(problem.index, index);
+    CHECK_EQ(problem.event.code, code);
+    CHECK(strcmp(problem.event.member, member) == 0);
+    CHECK(problem.event.reason[0] != '\0' && memchr(problem.event.reason, '\0', 160));
+}
+
+TEST(one_object_is_a_batch_of_one)
+{
+    CHECK_EQ(ingest("{\"event_type\":\"user_created\",\"user_id\":\"ann\"}"), 0);
+    CHECK_EQ(batch->count, 1);
+    CHECK_EQ(redacted, 0);
+    CHECK_TEXT(batch->publisher_key, "t\x1froot");
+    CHECK_TEXT(batch->events[0]->tenant, "t");
+    CHECK_TEXT(batch->events[0]->publisher, "root");
+    CHECK_EQ(batch->events[0]->id.size, UUID_SIZE);
+    CHECK(!batch->events[0]->id_given);
+    publication_free(batch);
+}
+
+TEST(an_array_and_lines_give_the_same_batch)
+{
+    static const char array[] = "[{\"event_type\":\"user_created\",\"id\":\"a\"},"
+                                "{\"event_type\":\"role_revoked\",\"id\":\"b\"}]";
+    static const char *const lines[] = {
+        "{\"event_type\":\"user_created\",\"id\":\"a\"}\n{\"event_type\":\"role_revoked\",\"id\":\"b\"}",
+        "{\"event_type\":\"user_created\",\"id\":\"a\"}\r\n\n \t\r\n"
+        "{\"event_type\":\"role_revoked\",\"id\":\"b\"}\n\n",
+    };
+
+    CHECK_EQ(ingest(array), 0);
+    CHECK_EQ(batch->count, 2);
+    CHECK_TEXT(batch->events[1]->id, "b");
+    publication_free(batch);
+    for (size_t i = 0; i < ARRAY_COUNT(lines); i++) {
+        CHECK_EQ(ingest_lines(lines[i]), 0);
+        CHECK_EQ(batch->count, 2);
+        CHECK_TEXT(batch->events[0]->id, "a");
+        CHECK_TEXT(batch->events[1]->id, "b");
+        CHECK_EQ(batch->events[1]->type, EVENT_ROLE_REVOKED);
+        publication_free(batch);
+    }
+}
+
+TEST(a_body_that_is_no_json_or_no_event_is_refused)
+{
+    check_problem(ingest("{\"event_type\""), MCP_AUTH_E_INVALID, -1, ERROR_BAD_JSON, "");
+    check_problem(ingest(""), MCP_AUTH_E_INVALID, -1, ERROR_BAD_JSON, "");
+    check_problem(ingest("[]"), MCP_AUTH_E_INVALID, -1, ERROR_BAD_REQUEST, "");
+    check_problem(ingest_lines(""), MCP_AUTH_E_INVALID, -1, ERROR_BAD_REQUEST, "");
+    check_problem(ingest_lines(" \n\r\n"), MCP_AUTH_E_INVALID, -1, ERROR_BAD_REQUEST, "");
+    CHECK_EQ(ingest("7"), MCP_AUTH_E_INVALID);
+    CHECK_EQ(problem.index, 0);
+    CHECK_EQ(ingest("[{\"event_type\":\"user_created\"},[]]"), MCP_AUTH_E_INVALID);
+    CHECK_EQ(problem.index, 1);
+}
+
+TEST(a_bad_event_refuses_the_batch_with_index_member_and_reason)
+{
+    check_problem(ingest("[{\"event_type\":\"user_created\"},{\"event_type\":\"user_created\"},"
+                         "{\"event_type\":\"user_created\",\"colour\":\"red\"}]"),
+                  MCP_AUTH_E_INVALID, 2, ERROR_UNKNOWN_MEMBER, "colour");
+    check_problem(ingest("{\"user_id\":\"ann\"}"), MCP_AUTH_E_INVALID, 0, ERROR_MISSING_MEMBER,
+                  "event_type");
+    check_problem(ingest("{\"event_type\":\"user_created\",\"user_id\":7}"), MCP_AUTH_E_INVALID, 0,
+                  ERROR_INVALID_MEMBER, "user_id");
+    check_problem(ingest_lines("{\"event_type\":\"user_created\"}\n\n{\"event_type\":1}\n"),
+                  MCP_AUTH_E_INVALID, 1, ERROR_INVALID_MEMBER, "event_type");
+    check_problem(ingest_lines("{\"event_type\":\"user_created\"}\n{\"event"), MCP_AUTH_E_INVALID,
+                  1, ERROR_BAD_JSON, "");
+}
+
+TEST(another_tenant_is_refused_unless_any_may_be_named)
+{
+    static const char body[] = "{\"event_type\":\"user_created\",\"tenant_id\":\"other\"}";
+
+    check_problem(ingest(body), MCP_AUTH_E_REFUSED, 0, ERROR_WRONG_TENANT, "tenant_id");
+    CHECK_EQ(ingest_as(bytes_of(body), INGEST_JSON, true, ""), 0);
+    CHECK_TEXT(batch->events[0]->tenant, "other");
+    publication_free(batch);
+}
+
+static char *repeated(const char *first, const char *item, unsigned count, const char *last)
+{
+    struct strbuf sb;
+
+    strbuf_init(&sb, SIZE_MAX / 2);
+    strbuf_puts(&sb, first);
+    for (unsigned i = 0; i < count; i++)
+        strbuf_puts(&sb, i + 1 < count || !*last ? item : "{\"event_type\":\"user_created\"}");
+    strbuf_puts(&sb, last);
+    return strbuf_steal(&sb, NULL);
+}
+
+TEST(a_batch_has_at_most_1000_events)
+{
+    char *body;
+
+    body = repeated("[", "{\"event_type\":\"user_created\"},", 1000, "]");
+    CHECK_EQ(ingest(body), 0);
+    CHECK_EQ(batch->count, 1000);
+    publication_free(batch);
+    free(body);
+    body = repeated("[", "{\"event_type\":\"user_created\"},", 1001, "]");
+    check_problem(ingest(body), MCP_AUTH_E_TOO_BIG, -1, ERROR_TOO_MANY_EVENTS, "");
+    free(body);
+    body = repeated("", "{\"event_type\":\"user_created\"}\n", 1001, "");
+    check_problem(ingest_lines(body), MCP_AUTH_E_TOO_BIG, -1, ERROR_TOO_MANY_EVENTS, "");
+    free(body);
+}
+
+TEST(an_event_has_at_most_64_kib)
+{
+    char *padding = malloc(EVENT_SIZE_MAX + 1);
+    struct strbuf body;
+
+    CHECK(padding);
+    memset(padding, 'p', EVENT_SIZE_MAX);
+    padding[EVENT_SIZE_MAX] = '\0';
+    strbuf_init(&body, SIZE_MAX / 2);
+    strbuf_printf(&body, "{\"event_type\":\"user_created\",\"data\":{\"p\":\"%s\"}}", padding);
+    CHECK_EQ(ingest_as(strbuf_bytes(&body), INGEST_NDJSON, false, "t"), MCP_AUTH_E_TOO_BIG);
+    CHECK_EQ(problem.event.code, ERROR_TOO_LARGE);
+    CHECK_EQ(problem.index, 0);
+    CHECK_EQ(ingest_as(strbuf_bytes(&body), INGEST_JSON, false, "t"), MCP_AUTH_E_TOO_BIG);
+    CHECK_EQ(problem.event.code, ERROR_TOO_LARGE);
+    CHECK(batch == NULL);
+    strbuf_done(&body);
+    free(padding);
+}
+
+TEST(an_id_may_come_twice_in_a_batch_with_the_same_body_only)
+{
+    CHECK_EQ(ingest("[{\"event_type\":\"user_created\",\"id\":\"a\"},"
+                    "{\"event_type\":\"user_created\",\"id\":\"a\"}]"),
+             0);
+    publication_free(batch);
+    check_problem(ingest("[{\"event_type\":\"user_created\",\"id\":\"a\"},"
+                         "{\"event_type\":\"user_created\",\"id\":\"b\"},"
+                         "{\"event_type\":\"user_created\",\"id\":\"a\",\"user_id\":\"x\"}]"),
+                  MCP_AUTH_E_CONFLICT, 2, ERROR_CONFLICT, "");
+}
+
+TEST(redacted_members_are_counted_over_the_batch)
+{
+    CHECK_EQ(ingest(
+                 "[{\"event_type\":\"user_created\",\"data\":{\"password\":1,\"a\":{\"Token\":2}}},"
+                 "{\"event_type\":\"user_created\",\"data\":{\"api-key\":[]}}]"),
+             0);
+    CHECK_EQ(redacted, 3);
+    CHECK_TEXT(batch->events[0]->data, "{\"a\":{}}");
+    publication_free(batch);
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* api.c: registers the routes: the fixed ones, those of development, and one per page file. */
+#include "api/api.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/embedded.h"
+#include "mcp_auth/error.h"
+#include "model/limits.h"
+
+static const struct route fixed_routes[] = {
+    {"/ws", HTTP_GET, ACCESS_OPEN, 0, ERROR_TOO_LARGE, NULL},
+    {"/v1/events", HTTP_POST, ACCESS_PUBLISHER, BATCH_SIZE_MAX, ERROR_BATCH_TOO_LARGE,
+     publish_post},
+    {"/v1/stats", HTTP_GET, ACCESS_ADMIN, 0, ERROR_TOO_LARGE, stats_get},
+    {"/healthz", HTTP_GET, ACCESS_OPEN, 0, ERROR_TOO_LARGE, health_get},
+    {"/readyz", HTTP_GET, ACCESS_OPEN, 0, ERROR_TOO_LARGE, ready_get},
+    {"/metrics", HTTP_GET, ACCESS_LOCAL, 0, ERROR_TOO_LARGE, metrics_get},
+};
+
+static const struct route dev_route = {"/dev/tokens",   HTTP_GET,      ACCESS_LOCAL, 0,
+                                       ERROR_TOO_LARGE, dev_tokens_get};
+
+static int asset_route(struct route *ret, const char *name)
+{
+    /* The page itself is what is at the root. */
+    const char *tail = strcmp(name, "index.html") == 0 ? "" : name;
+    size_t size = strlen(tail);
+    char *path = malloc(size + 2);
+
+    if (!path)
+        return MCP_AUTH_E_NOMEM;
+    path[0] = '/';
+    memcpy(path + 1, tail, size + 1);
+    *ret = (struct route){path, HTTP_GET, ACCESS_OPEN, 0, ERROR_TOO_LARGE, asset_get};
+    return 0;
+}
+
+int api_init(struct api *api, struct node *node, const struct settings *settings,
+             const struct net_config *net,
+             int (*dev_tokens)(const struct settings *settings, struct strbuf *out))
+{
+    unsigned count = ARRAY_COUNT(fixed_routes) + 1 + embedded_assets_count;
+
+    *api = (struct api){
+        .node = node,
+        .settings = settings,
+        .net = net,
+        .dev_tokens = dev_tokens,
+        .routes = calloc(count, sizeof *api->routes),
+    };
+    if (!api->routes)
+        return MCP_AUTH_E_NOMEM;
+    memcpy(api->routes, fixed_routes, sizeof fixed_routes);
+    api->routes_count = ARRAY_COUNT(fixed_routes);
+    for (unsigned i = 0; i < embedded_assets_count; i++) {
+        int r = asset_route(&api->routes[api->routes_count], embedded_assets[i].name);
+
+        if (r < 0) {
+            api_done(api);
+            return r;
+        }
+        api->routes_count++;
+    }
+    if (settings->dev && dev_tokens)
+        api->routes[api->routes_count++] = dev_route;
+    assert(api->routes_count <= count);
+    return 0;
+}
+
+void api_done(struct api *api)
+{
+    for (unsigned i = 0; i < api->routes_count; i++)
+        if (api->routes[i].handle == asset_get)
+            free((char *)(uintptr_t)api->routes[i].path);
+    free(api->routes);
+    *api = (struct api){0};
+}

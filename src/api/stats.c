@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* stats.c: GET /v1/stats: the counters of this instance as one JSON object. */
+#include "api/api.h"
+#include "codec/json.h"
+#include "net/exchange.h"
+
+#define STATS_SIZE_MAX 16384u
+
+static void put_count(struct strbuf *out, const char *name, unsigned long long count)
+{
+    json_put_name(out, name);
+    strbuf_printf(out, "%llu", count);
+}
+
+static void put_sessions(struct strbuf *out, const struct node_stats *stats)
+{
+    put_count(out, "active_connections", stats->active_connections);
+    put_count(out, "waiting_connections", stats->waiting_connections);
+    put_count(out, "total_connections", stats->total_connections);
+    put_count(out, "total_messages_sent", stats->total_messages_sent);
+    put_count(out, "total_messages_received", stats->total_messages_received);
+    put_count(out, "auth_failures", stats->auth_failures);
+    put_count(out, "sign_ins", stats->sign_ins);
+    put_count(out, "renewals", stats->renewals);
+    put_count(out, "resumes", stats->resumes);
+    put_count(out, "resumes_lost", stats->resumes_lost);
+}
+
+static void put_events(struct strbuf *out, const struct node_stats *stats)
+{
+    put_count(out, "events_published", stats->events_published);
+    put_count(out, "events_duplicate", stats->events_duplicate);
+    put_count(out, "publish_refused", stats->publish_refused);
+    put_count(out, "security_events", stats->security_events);
+    put_count(out, "effects", stats->effects);
+    put_count(out, "scope_changes", stats->scope_changes);
+    put_count(out, "fences", stats->fences);
+    put_count(out, "history_events", stats->history_events);
+    put_count(out, "history_bytes", stats->history_bytes);
+    put_count(out, "frame_log_bytes", stats->frame_log_bytes);
+    put_count(out, "backlog", stats->backlog);
+}
+
+/* {"4001 Authentication failed":2}: a code may have several reasons. */
+static void put_closes(struct strbuf *out, const struct node_stats *stats)
+{
+    bool first = true;
+
+    json_put_name(out, "closes");
+    strbuf_putc(out, '{');
+    for (unsigned i = 0; i < CLOSE_REASONS; i++) {
+        struct bytes text = close_reason_text(i);
+
+        if (stats->closes[i] == 0)
+            continue;
+        strbuf_printf(out, "%s\"%d %.*s\":%llu", first ? "" : ",", close_reason_code(i),
+                      (int)text.size, text.data, stats->closes[i]);
+        first = false;
+    }
+    strbuf_putc(out, '}');
+}
+
+static const char *bus_text(enum bus_state state)
+{
+    return state == BUS_OK ? "ok" : state == BUS_DEGRADED ? "degraded" : "none";
+}
+
+void stats_get(struct exchange *exchange)
+{
+    const struct api *api = exchange_owner(exchange);
+    int64_t now_ms = exchange_now(exchange).wall_ms;
+    char started[CLOCK_RFC3339_SIZE];
+    struct node_stats stats;
+    struct strbuf json;
+
+    node_stats(api->node, &stats);
+    strbuf_init(&json, STATS_SIZE_MAX);
+    strbuf_putc(&json, '{');
+    put_sessions(&json, &stats);
+    put_count(&json, "max_connections", api->settings->max_connections);
+    put_count(&json, "unauthenticated_connections", admission_count(api->net->admission));
+    put_events(&json, &stats);
+    json_put_name(&json, "bus");
+    json_put_string(&json, bytes_of(bus_text(stats.bus)));
+    put_count(&json, "workers", stats.workers);
+    json_put_name(&json, "started");
+    clock_rfc3339(stats.started_wall_ms, started);
+    json_put_string(&json, bytes_of(started));
+    json_put_name(&json, "uptime_seconds");
+    json_put_int(&json,
+                 now_ms > stats.started_wall_ms ? (now_ms - stats.started_wall_ms) / 1000 : 0);
+    put_closes(&json, &stats);
+    strbuf_putc(&json, '}');
+    exchange_answer_json(exchange, 200, (struct bytes){0}, &json);
+}

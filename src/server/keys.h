@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* keys.h: the keyring of the configured keys: the shared secret and the PEM file. */
+#ifndef SERVER_KEYS_H
+#define SERVER_KEYS_H
+
+#include "auth/keyring.h"
+#include "node/settings.h"
+
+bool keys_configured(const struct settings *settings); /* is any key set at all? */
+/* Reads and parses them; with none configured an empty ring. MCP_AUTH_E_INVALID or _IO after
+ * telling `problem`, MCP_AUTH_E_NOMEM. */
+MUST_CHECK int keys_load(const struct settings *settings, settings_problem problem, void *owner,
+                         struct keyring **ret);
+
+#endif

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* listen.h: the addresses of a server, taken at start: one socket each for every worker. */
+#ifndef SERVER_LISTEN_H
+#define SERVER_LISTEN_H
+
+#include "io/socket_address.h"
+#include "node/settings.h"
+#include "server/worker.h"
+
+/* The addresses in use; zeroed at first. */
+struct listen {
+    struct socket_address *addresses;
+    unsigned count;
+};
+
+/* Opens every address of the settings for every worker. MCP_AUTH_E_IN_USE, _INVALID, _REFUSED,
+ * _SYSTEM after telling `problem`; MCP_AUTH_E_NOMEM. What was opened is the workers'. */
+MUST_CHECK int listen_open(struct listen *listen, const struct settings *settings,
+                           struct worker *const *workers, unsigned workers_count,
+                           settings_problem problem, void *owner);
+void listen_done(struct listen *listen); /* removes the files of Unix sockets */
+
+#endif

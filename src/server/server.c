@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* server.c: the public life of a server: checked, started, drained, freed. */
+#include "mcp_auth/server.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "api/api.h"
+#include "base/random.h"
+#include "model/limits.h"
+#include "server/descriptors.h"
+#include "server/dev.h"
+#include "server/keys.h"
+#include "server/listen.h"
+#include "server/log_writer.h"
+#include "server/options.h"
+#include "server/worker.h"
+
+#define DEV_TOKENS_SIZE_MAX 65536u
+
+struct mcp_auth_server {
+    struct settings *settings;
+    struct keyring *keys;
+    struct node *node;
+    struct api api;
+    struct net_config config;
+    struct net_counters counters;
+    struct admission *admission;
+    struct worker **workers;
+    unsigned workers_count;
+    struct listen listen;
+    int gone_fd, hurry_fd; /* eventfds: a worker has nobody left; stop waiting */
+    atomic_bool stopping;
+    bool logging, started, node_started;
+};
+
+static void ring(int fd)
+{
+    const uint64_t one = 1;
+
+    (void)!write(fd, &one, sizeof one); /* full means that it rings already */
+}
+
+static void worker_gone(void *owner)
+{
+    ring(((mcp_auth_server *)owner)->gone_fd);
+}
+
+static int make_parts(mcp_auth_server *server)
+{
+    uint8_t seed[16];
+    int r;
+
+    random_kernel.fill(random_kernel.owner, seed, sizeof seed);
+    server->gone_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK | EFD_SEMAPHORE);
+    server->hurry_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (server->gone_fd < 0 || server->hurry_fd < 0)
+        return MCP_AUTH_E_SYSTEM;
+    r = admission_new(&server->admission, UNAUTHENTICATED_MAX, UNAUTHENTICATED_PER_ADDRESS_MAX,
+                      seed);
+    if (r >= 0)
+        r = node_new(&server->node, server->settings, server->keys);
+    if (r >= 0)
+        r = api_init(&server->api, server->node, server->settings, &server->config,
+                     server->settings->dev ? dev_tokens_json : NULL);
+    if (r < 0)
+        return r;
+    server->config = (struct net_config){
+        .settings = server->settings,
+        .routes = server->api.routes,
+        .routes_count = server->api.routes_count,
+        .owner = &server->api,
+        .admission = server->admission,
+        .counters = &server->counters,
+    };
+    return 0;
+}
+
+static int make_workers(mcp_auth_server *server)
+{
+    unsigned count = server->settings->workers;
+
+    server->workers = calloc(count, sizeof *server->workers);
+    if (!server->workers)
+        return MCP_AUTH_E_NOMEM;
+    for (; server->workers_count < count; server->workers_count++) {
+        int r = worker_new(&server->workers[server->workers_count], server->workers_count,
+                           server->node, &server->config, worker_gone, server);
+
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+/* What the parts of a server fail of is told here; bad settings were told where they are read. */
+static int told(int error, mcp_auth_problem_fn problem, void *owner)
+{
+    if (error == MCP_AUTH_E_NOMEM || error == MCP_AUTH_E_SYSTEM)
+        problem(owner, error == MCP_AUTH_E_NOMEM ? "out of memory" : strerrordesc_np(errno));
+    return error;
+}
+
+int mcp_auth_server_new(mcp_auth_server **ret, mcp_auth_options *options,
+                        mcp_auth_problem_fn problem, void *owner)
+{
+    mcp_auth_server *server;
+    int r;
+
+    assert(ret && options && problem);
+    r = mcp_auth_options_check(options, 1, problem, owner);
+    if (r < 0)
+        return r;
+    server = calloc(1, sizeof *server);
+    if (!server)
+        return told(MCP_AUTH_E_NOMEM, problem, owner);
+    server->gone_fd = server->hurry_fd = -1;
+    r = settings_finish(options_builder(options), problem, owner, &server->settings);
+    if (r >= 0)
+        r = keys_load(server->settings, problem, owner, &server->keys);
+    if (r >= 0)
+        r = descriptors_raise(server->settings, problem, owner);
+    if (r < 0)
+        goto fail;
+
+    r = make_parts(server);
+    if (r >= 0)
+        r = make_workers(server);
+    if (r < 0) {
+        r = told(r, problem, owner);
+        goto fail;
+    }
+    r = listen_open(&server->listen, server->settings, server->workers, server->workers_count,
+                    problem, owner);
+    if (r < 0)
+        goto fail;
+    *ret = server;
+    return 0;
+
+fail:
+    mcp_auth_server_free(server);
+    return r;
+}
+
+static void log_start(const mcp_auth_server *server)
+{
+    if (server->settings->redis_set)
+        log_write(LOG_WARNING, "REDIS_URL is not used: this version runs without Redis, and "
+                               "events stay on this instance");
+    for (unsigned i = 0; i < server->listen.count; i++)
+        log_write(LOG_INFO, "listening",
+                  LOG_TEXT("address", bytes_of(server->listen.addresses[i].text)));
+    log_write(LOG_INFO, "started", LOG_INT("workers", server->workers_count),
+              LOG_INT("max_connections", server->settings->max_connections),
+              LOG_TEXT("bus", BYTES("none: events stay on this instance")));
+}
+
+int mcp_auth_server_start(mcp_auth_server *server)
+{
+    int r;
+
+    assert(server && !server->started);
+    r = log_writer_start(server->settings->log_level, server->settings->log_json);
+    if (r < 0)
+        return r;
+    server->logging = true;
+    r = node_start(server->node);
+    server->node_started = r >= 0;
+    for (unsigned i = 0; i < server->workers_count && r >= 0; i++)
+        r = worker_start(server->workers[i]);
+    server->started = true; /* also half: stop ends what runs */
+    if (r < 0) {
+        mcp_auth_server_stop(server, 0);
+        return r;
+    }
+    log_start(server);
+    return 0;
+}
+
+const char *mcp_auth_server_address(const mcp_auth_server *server, size_t i)
+{
+    return i < server->listen.count ? server->listen.addresses[i].text : NULL;
+}
+
+int mcp_auth_server_dev_tokens(const mcp_auth_server *server, char **ret)
+{
+    struct strbuf json;
+    char *text;
+    int r;
+
+    if (!server->settings->dev)
+        return MCP_AUTH_E_REFUSED;
+    strbuf_init(&json, DEV_TOKENS_SIZE_MAX);
+    r = dev_tokens_json(server->settings, &json);
+    text = r < 0 ? NULL : strbuf_steal(&json, NULL);
+    strbuf_done(&json);
+    if (!text)
+        return r < 0 ? r : MCP_AUTH_E_NOMEM;
+    *ret = text;
+    return 0;
+}
+
+/* Until every worker has nobody left, the time is over, or a second stop is in a hurry. */
+static void wait_until_gone(mcp_auth_server *server, int drain_ms)
+{
+    int64_t until_ms = clock_now().mono_ms + drain_ms;
+    unsigned left = server->workers_count;
+
+    while (left > 0) {
+        struct pollfd fds[2] = {
+            {.fd = server->gone_fd, .events = POLLIN},
+            {.fd = server->hurry_fd, .events = POLLIN},
+        };
+        int64_t wait_ms = until_ms - clock_now().mono_ms;
+        uint64_t one;
+
+        if (wait_ms <= 0)
+            break;
+        if (poll(fds, 2, (int)wait_ms) < 0 && errno != EINTR)
+            break;
+        if (fds[1].revents & POLLIN)
+            break;
+        if (fds[0].revents & POLLIN && read(server->gone_fd, &one, sizeof one) == sizeof one)
+            left--;
+    }
+    if (left > 0)
+        log_write(LOG_WARNING, "closing connections that did not go in time");
+}
+
+void mcp_auth_server_stop(mcp_auth_server *server, int drain_ms)
+{
+    assert(server);
+    if (atomic_exchange(&server->stopping, true)) {
+        if (drain_ms == 0)
+            ring(server->hurry_fd); /* async-signal-safe, as all of this way is */
+        return;
+    }
+    if (!server->started)
+        return;
+    log_write(LOG_DEBUG, "draining", LOG_INT("drain_ms", drain_ms));
+    for (unsigned i = 0; i < server->workers_count; i++)
+        worker_drain(server->workers[i]);
+    wait_until_gone(server, drain_ms);
+    /* The bus first: what was accepted is still announced, and effects wait for the workers. */
+    if (server->node_started)
+        node_stop(server->node);
+    for (unsigned i = 0; i < server->workers_count; i++)
+        worker_end(server->workers[i]);
+    log_write(LOG_INFO, "stopped");
+}
+
+void mcp_auth_server_free(mcp_auth_server *server)
+{
+    if (!server)
+        return;
+    mcp_auth_server_stop(server, 0);
+    for (unsigned i = 0; i < server->workers_count; i++)
+        worker_free(server->workers[i]);
+    free(server->workers);
+    node_free(server->node);
+    listen_done(&server->listen);
+    api_done(&server->api);
+    admission_free(server->admission);
+    if (server->gone_fd >= 0)
+        close(server->gone_fd);
+    if (server->hurry_fd >= 0)
+        close(server->hurry_fd);
+    keyring_unref(server->keys);
+    settings_free(server->settings);
+    if (server->logging)
+        log_writer_stop();
+    free(server);
+}

@@ -25,7 +25,7 @@ CLOSING = re.compile(r"^(?:\w+: )?(\d+) passed, (\d+) failed", re.MULTILINE)
 # The sanitizers' answers to a find: stop, with a stack. A test that waits for ever is one, too.
 ENVIRONMENT = dict(
     os.environ,
-    ASAN_OPTIONS="detect_leaks=1:abort_on_error=0:strict_string_checks=1:detect_stack_use_after_return=1",
+    ASAN_OPTIONS="detect_leaks=1:abort_on_error=0:detect_stack_use_after_return=1",
     UBSAN_OPTIONS="print_stacktrace=1",
     TSAN_OPTIONS="halt_on_error=1:second_deadlock_stack=1",
 )

@@ -42,19 +42,6 @@ void settings_builder_free(struct settings_builder *builder)
     free(builder);
 }
 
-/* The value is not terminated, so strndup may not have it. */
-static char *value_copy(struct bytes value)
-{
-    char *copy = malloc(value.size + 1);
-
-    if (!copy)
-        return NULL;
-    if (value.size > 0)
-        memcpy(copy, value.data, value.size);
-    copy[value.size] = '\0';
-    return copy;
-}
-
 int settings_set(struct settings_builder *builder, const char *name, struct bytes value,
                  enum setting_source source, const char *where)
 {
@@ -75,7 +62,7 @@ int settings_set(struct settings_builder *builder, const char *name, struct byte
     if (place->text && source < place->source)
         return 0;
 
-    fresh.text = value_copy(value);
+    fresh.text = strndup(value.data ? value.data : "", value.size);
     fresh.where = where ? strdup(where) : NULL;
     if (!fresh.text || (where && !fresh.where)) {
         value_done(&fresh);

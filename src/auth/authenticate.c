@@ -133,7 +133,8 @@ static enum auth_result make_identity(const struct token_rules *rules,
 
 static enum auth_result check_payload(const struct token_rules *rules,
                                       const struct fence_table *fences, const json_t *payload,
-                                      int64_t wall_ms, struct identity **ret, const char **ret_why)
+                                      int64_t wall_ms, uint64_t key_fingerprint,
+                                      struct identity **ret, const char **ret_why)
 {
     struct claims_room room;
     enum auth_result result;
@@ -145,6 +146,7 @@ static enum auth_result check_payload(const struct token_rules *rules,
     r = claims_read(payload, &rules->claims, &room, ret_why);
     if (r < 0)
         return r == MCP_AUTH_E_NOMEM ? AUTH_NOMEM : AUTH_FAILED;
+    room.claims.key_fingerprint = key_fingerprint;
     result = check_times(payload, rules, wall_ms, &room.claims, ret_why);
     if (result == AUTH_OK)
         result = make_identity(rules, fences, &room.claims, ret, ret_why);
@@ -153,7 +155,7 @@ static enum auth_result check_payload(const struct token_rules *rules,
 }
 
 static enum auth_result check_signature(const struct keyring *keys, const struct jws *jws,
-                                        const char **ret_why)
+                                        uint64_t *ret_fingerprint, const char **ret_why)
 {
     struct bytes signature = {(const char *)jws->signature, jws->signature_size};
     int algorithm = jwt_algorithm_find(bytes_of(jws->alg));
@@ -161,7 +163,8 @@ static enum auth_result check_signature(const struct keyring *keys, const struct
 
     if (algorithm < 0)
         return refuse(ret_why, "alg is not one of ours");
-    r = keyring_verify(keys, (enum jwt_algorithm)algorithm, jws->signed_part, signature);
+    r = keyring_verify(keys, (enum jwt_algorithm)algorithm, jws->kid, jws->signed_part, signature,
+                       ret_fingerprint);
     if (r == MCP_AUTH_E_NOMEM) {
         *ret_why = "out of memory";
         return AUTH_NOMEM;
@@ -174,6 +177,7 @@ enum auth_result authenticate(const struct keyring *keys, const struct token_rul
                               struct identity **ret, const char **ret_why)
 {
     enum auth_result result;
+    uint64_t key_fingerprint = 0;
     struct jws jws;
     int r;
 
@@ -183,9 +187,9 @@ enum auth_result authenticate(const struct keyring *keys, const struct token_rul
     r = jws_read(token, &jws, ret_why);
     if (r < 0)
         return r == MCP_AUTH_E_NOMEM ? AUTH_NOMEM : AUTH_FAILED;
-    result = check_signature(keys, &jws, ret_why);
+    result = check_signature(keys, &jws, &key_fingerprint, ret_why);
     if (result == AUTH_OK) /* and only now is any claim looked at */
-        result = check_payload(rules, fences, jws.payload, wall_ms, ret, ret_why);
+        result = check_payload(rules, fences, jws.payload, wall_ms, key_fingerprint, ret, ret_why);
     jws_done(&jws);
     assert(result == AUTH_OK || *ret_why);
     return result;

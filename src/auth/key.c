@@ -9,21 +9,30 @@
 #include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/rsa.h>
+#include <stdlib.h>
 
+#include "auth/thumbprint.h"
 #include "mcp_auth/error.h"
 
 #define RSA_BITS_MIN 2048
 #define RSA_BITS_MAX 8192
 #define COORDINATE_SIZE_MAX 66u /* P-521 */
+#define ED25519_SIGNATURE_SIZE 64u
+
+#define RSA_PKCS1_BITS (BIT(JWT_RS256) | BIT(JWT_RS384) | BIT(JWT_RS512))
+#define RSA_PSS_BITS (BIT(JWT_PS256) | BIT(JWT_PS384) | BIT(JWT_PS512))
 
 static const unsigned hash_bits[3] = {256, 384, 512};
 
-/* Which of the three hashes; the list has them in order within each family. */
+/* Which of the three hashes; the list has them in order within each family, and EdDSA, which has
+ * none, last. */
 static unsigned hash_of(enum jwt_algorithm algorithm)
 {
+    assert(algorithm < JWT_EDDSA);
     return (unsigned)algorithm % 3;
 }
-_Static_assert(JWT_HS256 % 3 == 0 && JWT_RS256 % 3 == 0 && JWT_ES256 % 3 == 0,
+_Static_assert(JWT_HS256 % 3 == 0 && JWT_RS256 % 3 == 0 && JWT_ES256 % 3 == 0 &&
+                   JWT_PS256 % 3 == 0 && JWT_EDDSA == JWT_PS512 + 1,
                "three algorithms a family, by size of hash");
 
 void key_done(struct key *key)
@@ -33,13 +42,35 @@ void key_done(struct key *key)
         EVP_MD_free(key->digests[i]);
     }
     EVP_PKEY_free(key->public_key);
+    free((char *)(uintptr_t)key->kid.data);
     *key = (struct key){0};
+}
+
+int key_set_kid(struct key *key, struct bytes kid)
+{
+    char *copy;
+
+    assert(kid.size <= KEY_ID_SIZE_MAX && !bytes_present(key->kid));
+    if (!bytes_present(kid))
+        return 0;
+    copy = malloc(kid.size + 1);
+    if (!copy)
+        return MCP_AUTH_E_NOMEM;
+    memcpy(copy, kid.data, kid.size);
+    copy[kid.size] = '\0';
+    key->kid = (struct bytes){copy, kid.size};
+    return 0;
 }
 
 /* RFC 7518 section 3.2: a key at least as long as the hash. */
 int key_from_secret(struct key *ret, struct bytes secret, const char **ret_why)
 {
     *ret = (struct key){.family = KEY_HMAC};
+    /* Everybody knows a public key: as a secret it lets anybody sign (RFC 8725 section 2.1). */
+    if (bytes_starts_with(secret, BYTES("-----BEGIN "))) {
+        *ret_why = "the text of a PEM file is no secret";
+        return MCP_AUTH_E_INVALID;
+    }
     if (secret.size * 8 < hash_bits[0]) {
         *ret_why = "the secret is shorter than 32 bytes";
         return MCP_AUTH_E_INVALID;
@@ -54,6 +85,12 @@ int key_from_secret(struct key *ret, struct bytes secret, const char **ret_why)
         }
         ret->algorithms |= BIT(JWT_HS256 + i);
     }
+    ret->fingerprint = fingerprint_of_secret(secret);
+    if (ret->fingerprint == 0) {
+        key_done(ret);
+        *ret_why = "out of memory";
+        return MCP_AUTH_E_NOMEM;
+    }
     return 0;
 }
 
@@ -64,7 +101,7 @@ static int check_rsa(struct key *key, const char **ret_why)
     bool sane;
 
     key->family = KEY_RSA;
-    key->algorithms = BIT(JWT_RS256) | BIT(JWT_RS384) | BIT(JWT_RS512);
+    key->algorithms = RSA_PKCS1_BITS | RSA_PSS_BITS;
     *ret_why = "an RSA key must have 2048 to 8192 bits";
     if (bits < RSA_BITS_MIN || bits > RSA_BITS_MAX)
         return MCP_AUTH_E_INVALID;
@@ -107,6 +144,48 @@ static int check_ec(struct key *key, const char **ret_why)
     return MCP_AUTH_E_INVALID;
 }
 
+/* The points of small order, by y (RFC 8032 section 5.1.2): 0, 1, -1 and the two of order eight. With
+ * one of them as a key, signatures that anybody can compute verify. A y of p or more has no place
+ * in the encoding; that also leaves each point one spelling. */
+static bool ed25519_is_sane(const unsigned char encoded[ED25519_KEY_SIZE])
+{
+    static const unsigned char order_eight[2][ED25519_KEY_SIZE] = {
+        {0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4,
+         0x89, 0xf2, 0xef, 0x98, 0xf0, 0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6,
+         0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05},
+        {0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b,
+         0x76, 0x0d, 0x10, 0x67, 0x0f, 0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39,
+         0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a}};
+    unsigned char y[ED25519_KEY_SIZE];
+    bool all_ones = true, all_zeros = true;
+
+    memcpy(y, encoded, sizeof y);
+    y[31] &= 0x7f; /* the sign of x */
+    for (unsigned i = 1; i < 31; i++) {
+        all_ones &= y[i] == 0xff;
+        all_zeros &= y[i] == 0;
+    }
+    if (all_ones && y[31] == 0x7f && y[0] >= 0xec) /* p - 1, which is -1, and all from p on */
+        return false;
+    if (all_zeros && y[31] == 0 && y[0] <= 1)
+        return false;
+    return memcmp(y, order_eight[0], sizeof y) != 0 && memcmp(y, order_eight[1], sizeof y) != 0;
+}
+
+static int check_ed25519(struct key *key, const char **ret_why)
+{
+    unsigned char encoded[ED25519_KEY_SIZE];
+    size_t size = sizeof encoded;
+
+    key->family = KEY_EDDSA;
+    key->algorithms = BIT(JWT_EDDSA);
+    *ret_why = "the Ed25519 key is a point that no good key is";
+    if (EVP_PKEY_get_raw_public_key(key->public_key, encoded, &size) != 1 ||
+        size != sizeof encoded || !ed25519_is_sane(encoded))
+        return MCP_AUTH_E_INVALID;
+    return 0;
+}
+
 /* The point is on its curve and not at infinity; the modulus is odd and no prime. */
 static int check_public(struct key *key, const char **ret_why)
 {
@@ -138,15 +217,24 @@ int key_from_public(struct key *ret, EVP_PKEY *public_key, const char **ret_why)
     int r = MCP_AUTH_E_INVALID;
 
     *ret = (struct key){.public_key = public_key};
-    *ret_why = "only RSA and EC keys are supported";
+    *ret_why = "only RSA, EC and Ed25519 keys are supported";
     if (EVP_PKEY_get_base_id(public_key) == EVP_PKEY_RSA)
         r = check_rsa(ret, ret_why);
     else if (EVP_PKEY_get_base_id(public_key) == EVP_PKEY_EC)
         r = check_ec(ret, ret_why);
+    else if (EVP_PKEY_get_base_id(public_key) == EVP_PKEY_ED25519)
+        r = check_ed25519(ret, ret_why);
     if (r == 0)
         r = check_public(ret, ret_why);
     if (r == 0)
         r = fetch_digests(ret, ret_why);
+    if (r == 0) {
+        ret->fingerprint = fingerprint_of_public(public_key);
+        if (ret->fingerprint == 0) {
+            *ret_why = "out of memory";
+            r = MCP_AUTH_E_NOMEM;
+        }
+    }
     if (r < 0)
         key_done(ret);
     return r;
@@ -166,19 +254,32 @@ static int verify_hmac(const struct key *key, enum jwt_algorithm algorithm,
                : MCP_AUTH_E_REFUSED;
 }
 
+/* RFC 7518 sections 3.3 and 3.5. PS: the mask by the same hash, the salt exactly as long as it. */
+static bool set_padding(EVP_PKEY_CTX *context, const struct key *key, enum jwt_algorithm algorithm)
+{
+    if (key->family != KEY_RSA)
+        return true;
+    if (BIT(algorithm) & RSA_PKCS1_BITS)
+        return EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_PADDING) == 1;
+    return EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_PSS_PADDING) == 1 &&
+           EVP_PKEY_CTX_set_rsa_mgf1_md(context, key->digests[hash_of(algorithm)]) == 1 &&
+           EVP_PKEY_CTX_set_rsa_pss_saltlen(context, RSA_PSS_SALTLEN_DIGEST) == 1;
+}
+
 static int verify_public(const struct key *key, enum jwt_algorithm algorithm,
                          struct bytes signed_part, const unsigned char *signature, size_t size)
 {
     EVP_MD_CTX *context = EVP_MD_CTX_new();
     EVP_PKEY_CTX *key_context = NULL;
+    const char *digest = algorithm == JWT_EDDSA
+                             ? NULL /* RFC 8032: the hash is part of the algorithm */
+                             : EVP_MD_get0_name(key->digests[hash_of(algorithm)]);
     int r = MCP_AUTH_E_NOMEM;
 
     if (context &&
-        EVP_DigestVerifyInit_ex(context, &key_context,
-                                EVP_MD_get0_name(key->digests[hash_of(algorithm)]), NULL, NULL,
-                                key->public_key, NULL) == 1 &&
-        (key->family != KEY_RSA ||
-         EVP_PKEY_CTX_set_rsa_padding(key_context, RSA_PKCS1_PADDING) == 1))
+        EVP_DigestVerifyInit_ex(context, &key_context, digest, NULL, NULL, key->public_key, NULL) ==
+            1 &&
+        set_padding(key_context, key, algorithm))
         r = EVP_DigestVerify(context, signature, size, (const unsigned char *)signed_part.data,
                              signed_part.size) == 1
                 ? 0
@@ -232,6 +333,11 @@ int key_verify(const struct key *key, enum jwt_algorithm algorithm, struct bytes
                              signature.size);
     case KEY_EC:
         return verify_ec(key, algorithm, signed_part, signature);
+    case KEY_EDDSA:
+        if (signature.size != ED25519_SIGNATURE_SIZE)
+            return MCP_AUTH_E_REFUSED;
+        return verify_public(key, algorithm, signed_part, (const unsigned char *)signature.data,
+                             signature.size);
     }
     return MCP_AUTH_E_REFUSED;
 }

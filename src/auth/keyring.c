@@ -26,6 +26,8 @@ int jwt_algorithm_find(struct bytes text)
     for (int i = 0; i < JWT_ALGORITHMS; i++)
         if (bytes_equal(text, bytes_of(algorithm_texts[i])))
             return i;
+    if (bytes_equal(text, BYTES("Ed25519")))
+        return JWT_EDDSA;
     return MCP_AUTH_E_NOT_FOUND;
 }
 
@@ -73,8 +75,7 @@ unsigned keyring_algorithms(const struct keyring *ring)
     return algorithms & ring->allowed;
 }
 
-/* Takes the key, also on error. */
-static int add(struct keyring *ring, struct key *key, const char **ret_why)
+int keyring_add_key(struct keyring *ring, struct key *key, const char **ret_why)
 {
     int r = 0;
 
@@ -92,7 +93,7 @@ static int add(struct keyring *ring, struct key *key, const char **ret_why)
     return r;
 }
 
-static void drop_since(struct keyring *ring, unsigned count)
+void keyring_drop_since(struct keyring *ring, unsigned count)
 {
     while (ring->keys_count > count)
         key_done(&ring->keys[--ring->keys_count]);
@@ -101,15 +102,9 @@ static void drop_since(struct keyring *ring, unsigned count)
 int keyring_add_secret(struct keyring *ring, struct bytes secret, const char **ret_why)
 {
     struct key key;
-    int r;
+    int r = key_from_secret(&key, secret, ret_why);
 
-    /* Everybody knows a public key: as a secret it lets anybody sign (RFC 8725 section 2.1). */
-    if (bytes_starts_with(secret, BYTES("-----BEGIN "))) {
-        *ret_why = "the text of a PEM file is no secret";
-        return MCP_AUTH_E_INVALID;
-    }
-    r = key_from_secret(&key, secret, ret_why);
-    return r < 0 ? r : add(ring, &key, ret_why);
+    return r < 0 ? r : keyring_add_key(ring, &key, ret_why);
 }
 
 /* The public key of one PEM block; NULL with *ret_why when it is none. */
@@ -149,7 +144,7 @@ static int add_block(struct keyring *ring, const char *name, const unsigned char
     if (!public_key)
         return MCP_AUTH_E_INVALID;
     r = key_from_public(&key, public_key, ret_why); /* takes it */
-    return r < 0 ? r : add(ring, &key, ret_why);
+    return r < 0 ? r : keyring_add_key(ring, &key, ret_why);
 }
 
 /* 1 when a key was added, 0 at the end of the text. */
@@ -198,20 +193,40 @@ int keyring_add_pem(struct keyring *ring, struct bytes pem, const char **ret_why
         r = MCP_AUTH_E_INVALID;
     }
     if (r < 0)
-        drop_since(ring, before);
+        keyring_drop_since(ring, before);
     return r;
 }
 
-int keyring_verify(const struct keyring *ring, enum jwt_algorithm algorithm,
-                   struct bytes signed_part, struct bytes signature)
+/* RFC 7515 section 4.1.4: a hint which key it was. One without a name may be any. */
+static bool may_be_meant(const struct key *key, struct bytes kid)
+{
+    return !bytes_present(kid) || !bytes_present(key->kid) || bytes_equal(kid, key->kid);
+}
+
+int keyring_verify(const struct keyring *ring, enum jwt_algorithm algorithm, struct bytes kid,
+                   struct bytes signed_part, struct bytes signature, uint64_t *ret_fingerprint)
 {
     int r = MCP_AUTH_E_REFUSED;
 
     assert(algorithm < JWT_ALGORITHMS);
     if (!(ring->allowed & BIT(algorithm)))
         return r;
-    for (unsigned i = 0; i < ring->keys_count && r == MCP_AUTH_E_REFUSED; i++)
-        if (ring->keys[i].algorithms & BIT(algorithm))
-            r = key_verify(&ring->keys[i], algorithm, signed_part, signature);
+    for (unsigned i = 0; i < ring->keys_count && r == MCP_AUTH_E_REFUSED; i++) {
+        const struct key *key = &ring->keys[i];
+
+        if (!(key->algorithms & BIT(algorithm)) || !may_be_meant(key, kid))
+            continue;
+        r = key_verify(key, algorithm, signed_part, signature);
+        if (r == 0 && ret_fingerprint)
+            *ret_fingerprint = key->fingerprint;
+    }
     return r;
+}
+
+bool keyring_has(const struct keyring *ring, uint64_t fingerprint)
+{
+    for (unsigned i = 0; i < ring->keys_count; i++)
+        if (ring->keys[i].fingerprint == fingerprint)
+            return true;
+    return false;
 }

@@ -8,9 +8,17 @@
 
 static int refuse(struct json_problem *ret_problem, size_t line, size_t column, const char *why)
 {
-    if (ret_problem)
-        snprintf(ret_problem->text, sizeof ret_problem->text, "line %zu, column %zu: %.100s", line,
-                 column, why);
+    int place;
+
+    if (ret_problem) {
+        place = snprintf(ret_problem->text, sizeof ret_problem->text,
+                         "line %zu, column %zu: ", line, column);
+        ret_problem->line = (unsigned)line;
+        ret_problem->column = (unsigned)column;
+        ret_problem->why = ret_problem->text + place;
+        snprintf(ret_problem->text + place, sizeof ret_problem->text - (size_t)place, "%.100s",
+                 why);
+    }
     return MCP_AUTH_E_INVALID;
 }
 
@@ -92,7 +100,8 @@ static int refuse_as_jansson(struct json_problem *ret_problem, json_error_t *err
                   error->column > 0 ? (size_t)error->column : 0, why);
 }
 
-int json_read(struct bytes text, json_t **ret, struct json_problem *ret_problem)
+static int read_text(struct bytes text, size_t flags, json_t **ret,
+                     struct json_problem *ret_problem)
 {
     json_error_t error;
     json_t *value;
@@ -102,12 +111,21 @@ int json_read(struct bytes text, json_t **ret, struct json_problem *ret_problem)
     if (r < 0)
         return r;
     memset(&error, 0, sizeof error);
-    value = json_loadb(text.size ? text.data : "", text.size,
-                       JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
+    value = json_loadb(text.size ? text.data : "", text.size, flags | JSON_DECODE_ANY, &error);
     if (!value)
         return refuse_as_jansson(ret_problem, &error);
     *ret = value;
     return 0;
+}
+
+int json_read(struct bytes text, json_t **ret, struct json_problem *ret_problem)
+{
+    return read_text(text, JSON_REJECT_DUPLICATES, ret, ret_problem);
+}
+
+int json_read_with_doubles(struct bytes text, json_t **ret, struct json_problem *ret_problem)
+{
+    return read_text(text, 0, ret, ret_problem);
 }
 
 struct bytes json_text(const json_t *value)

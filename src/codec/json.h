@@ -14,7 +14,9 @@
 #define JSON_DEPTH_MAX 32
 
 struct json_problem {
-    char text[160]; /* "line 3, column 7: unexpected token", for people */
+    char text[160];        /* "line 3, column 7: unexpected token", for people */
+    unsigned line, column; /* the same place */
+    const char *why;       /* what follows it, within text */
 };
 
 /* Parses one whole JSON text. Refuses doubled members, NUL in strings, invalid UTF-8, more than
@@ -22,6 +24,11 @@ struct json_problem {
  * and releases the result with json_decref. MCP_AUTH_E_INVALID (with *ret_problem, may be NULL)
  * or MCP_AUTH_E_NOMEM. */
 MUST_CHECK int json_read(struct bytes text, json_t **ret, struct json_problem *ret_problem);
+
+/* The same, but of a doubled member the last counts: for who looks for doubles himself and says
+ * where each stands (codec/json_outline.h). */
+MUST_CHECK int json_read_with_doubles(struct bytes text, json_t **ret,
+                                      struct json_problem *ret_problem);
 
 /* A string value's bytes (borrowed from the value); absent when it is not a string or NULL. */
 struct bytes json_text(const json_t *value);

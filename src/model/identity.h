@@ -20,6 +20,7 @@ struct claims {
     int64_t expires_at_ms;
     const struct bytes *roles, *permissions;
     unsigned roles_count, permissions_count;
+    uint64_t key_fingerprint; /* of the key that verified the token; 0: of none */
 };
 
 /* Which roles make an administrator. Borrowed; lives as long as the settings. */

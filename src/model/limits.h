@@ -20,6 +20,11 @@
 /* A token is at most 16 KiB, so it holds a few thousand roles at the very most. */
 #define CLAIM_ITEMS_MAX 1024u
 
+/* The policy file. An event's audience has at most as many keys as its type has receivers: 32 of
+ * them with the longest names are 24 KiB an event. */
+#define POLICY_FILE_SIZE_MAX (64u * 1024u)
+#define POLICY_RECEIVERS_MAX 32u
+
 /* Client messages. */
 #define FIRST_MESSAGE_SIZE_MAX (20u * 1024u) /* a 16 KiB token, a position and a filter */
 #define MESSAGE_FROM_CLIENT_SIZE_MAX (64u * 1024u)

@@ -197,7 +197,7 @@ static void check_keys(struct finish *f)
     if (!(secret && (s->jwt_algorithms & hmac_bits)) &&
         !(public_keys && (s->jwt_algorithms & ~hmac_bits)))
         finish_problem(f, "MCP_AUTH_JWT_ALGORITHMS leaves no algorithm for the keys that are set: "
-                          "HS is for a secret, RS and ES for public keys");
+                          "HS is for a secret, RS, PS, ES and EdDSA for public keys");
 }
 
 /* Origins are compared as the browser writes them, in small letters (RFC 6454 section 4). */

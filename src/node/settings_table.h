@@ -41,7 +41,7 @@ bool setting_is_later(const char *name);                  /* of a version that i
 
 /* Largest value of any one setting, and of a file of a secret. */
 #define SETTING_SIZE_MAX (64u * 1024u)
-#define SETTING_RANGE_SIZE 96u
+#define SETTING_RANGE_SIZE 128u
 
 struct setting_value {
     char *text;  /* NUL-terminated; NULL: not set */

@@ -99,8 +99,8 @@ static const char *signature_word(const struct keyring *keys, struct bytes token
     algorithm = jwt_algorithm_find(bytes_of(jws.alg));
     r = algorithm < 0
             ? algorithm
-            : keyring_verify(keys, (enum jwt_algorithm)algorithm, jws.signed_part,
-                             (struct bytes){(const char *)jws.signature, jws.signature_size});
+            : keyring_verify(keys, (enum jwt_algorithm)algorithm, jws.kid, jws.signed_part,
+                             (struct bytes){(const char *)jws.signature, jws.signature_size}, NULL);
     jws_done(&jws);
     return r == 0 ? "valid" : "invalid";
 }

@@ -239,7 +239,7 @@ static int object_in(struct command *command, struct command_problem *problem)
 int command_read(struct bytes text, struct command *ret, struct command_problem *ret_problem)
 {
     struct command command = {0};
-    struct json_problem json_problem = {{0}};
+    struct json_problem json_problem = {.why = ""};
     int r;
 
     *ret_problem = (struct command_problem){0};

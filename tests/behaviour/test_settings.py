@@ -6,7 +6,7 @@ import socket
 import subprocess
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import ed448, rsa
 
 from clients import join
 from serving import API_KEY, ROOT, SECRET, clean_environment, free_port, program, run
@@ -148,7 +148,7 @@ def test_a_key_file_that_is_no_good_stops_the_start(tmp_path):
     env = {"MCP_AUTH_JWT_PUBLIC_KEY_FILE": path, "MCP_AUTH_TOKEN_ISSUER": "*",
            "MCP_AUTH_TOKEN_AUDIENCE": "*"}
     for content in ("", "nonsense", pem(rsa.generate_private_key(65537, 1024)),
-                    pem(ed25519.Ed25519PrivateKey.generate())):
+                    pem(ed448.Ed448PrivateKey.generate())):
         path.write_text(content)
         done = run("serve", env={**env, "MCP_AUTH_LISTEN": "127.0.0.1:0"})
         assert done.returncode == 1 and "key.pem" in done.stderr, done.stderr

@@ -204,9 +204,9 @@ def keys_env(tmp_path, key, **more):
 OURS = {"iss": "https://idp.example", "aud": "realtime"}
 
 
-async def test_a_public_rsa_key_serves_rs_algorithms_and_nothing_else(launch, tmp_path):
+async def test_a_public_rsa_key_serves_rs_and_ps_algorithms_and_nothing_else(launch, tmp_path):
     server = launch(keys_env(tmp_path, RSA))
-    for algorithm in ("RS256", "RS384", "RS512"):
+    for algorithm in ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"):
         client = await join(server, "u", token=mint("u", secret=RSA, algorithm=algorithm, **OURS))
         await client.close()
     content = claims("u", **OURS)
@@ -214,7 +214,7 @@ async def test_a_public_rsa_key_serves_rs_algorithms_and_nothing_else(launch, tm
         "HS256 with the public key as secret": signed(GOOD, content, secret=pem(RSA)),
         "the same without the last line end": signed(GOOD, content, secret=pem(RSA).rstrip("\n")),
         "another RSA key": mint("u", secret=OTHER_RSA, algorithm="RS256", **OURS),
-        "PS256": mint("u", secret=RSA, algorithm="PS256", **OURS),
+        "PS256 of another key": mint("u", secret=OTHER_RSA, algorithm="PS256", **OURS),
         "ES256": mint("u", secret=EC["ES256"], algorithm="ES256", **OURS),
         "EdDSA": mint("u", secret=ed25519.Ed25519PrivateKey.generate(), algorithm="EdDSA", **OURS),
         "RS384 said to be RS256": altered(mint("u", secret=RSA, algorithm="RS384", **OURS), 0,
@@ -232,6 +232,22 @@ async def test_a_public_rsa_key_serves_rs_algorithms_and_nothing_else(launch, tm
         assert await refused(server, token) == FAILED, name
     listed = mint("u", secret=RSA, algorithm="RS256", **{**OURS, "aud": ["x", "realtime"]})
     await (await join(server, "u", token=listed)).close()
+
+
+async def test_a_public_ed25519_key_serves_eddsa_and_nothing_else(launch, tmp_path):
+    key, other = ed25519.Ed25519PrivateKey.generate(), ed25519.Ed25519PrivateKey.generate()
+    server = launch(keys_env(tmp_path, key))
+    await (await join(server, "u", token=mint("u", secret=key, algorithm="EdDSA", **OURS))).close()
+    bad = {
+        "another key": mint("u", secret=other, algorithm="EdDSA", **OURS),
+        "RSA": mint("u", secret=RSA, algorithm="RS256", **OURS),
+        "EC": mint("u", secret=EC["ES256"], algorithm="ES256", **OURS),
+        "HS256 with the public key as secret": signed(GOOD, claims("u", **OURS), secret=pem(key)),
+        "nothing but zeros": altered(mint("u", secret=key, algorithm="EdDSA", **OURS), 2,
+                                     lambda _: b64(b"\0" * 64)),
+    }
+    for name, token in bad.items():
+        assert await refused(server, token) == FAILED, name
 
 
 @pytest.mark.parametrize("algorithm", EC)

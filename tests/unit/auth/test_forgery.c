@@ -55,14 +55,18 @@ static enum auth_result ask_signed(struct keyring *ring, enum jwt_algorithm algo
 TEST(every_algorithm_is_accepted_with_its_own_key)
 {
     static const char *const names[] = {"HS256", "HS384", "HS512", "RS256", "RS384",
-                                        "RS512", "ES256", "ES384", "ES512"};
+                                        "RS512", "ES256", "ES384", "ES512", "PS256",
+                                        "PS384", "PS512", "EdDSA"};
     static const char *const curves[] = {"P-256", "P-384", "P-521"};
     char header[64];
 
+    _Static_assert(ARRAY_COUNT(names) == JWT_ALGORITHMS, "a name for each");
     for (enum jwt_algorithm a = 0; a < JWT_ALGORITHMS; a++) {
         EVP_PKEY *pkey = a <= JWT_HS512   ? NULL
                          : a <= JWT_RS512 ? tokens_rsa()
-                                          : tokens_ec(curves[a - JWT_ES256]);
+                         : a <= JWT_ES512 ? tokens_ec(curves[a - JWT_ES256])
+                         : a <= JWT_PS512 ? tokens_rsa()
+                                          : tokens_ed25519();
         struct keyring *ring = tokens_ring(SECRET_64, pkey);
 
         for (int named = 0; named < JWT_ALGORITHMS; named++) {

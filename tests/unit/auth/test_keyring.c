@@ -14,10 +14,12 @@
 #define TEXT BYTES("eyJhbGciOiJIUzI1NiJ9.e30")
 #define HS (BIT(JWT_HS256) | BIT(JWT_HS384) | BIT(JWT_HS512))
 #define RS (BIT(JWT_RS256) | BIT(JWT_RS384) | BIT(JWT_RS512))
+#define PS (BIT(JWT_PS256) | BIT(JWT_PS384) | BIT(JWT_PS512))
+#define NO_KID ((struct bytes){0})
 
 static int verify(struct keyring *ring, enum jwt_algorithm algorithm, const void *data, size_t size)
 {
-    int r = keyring_verify(ring, algorithm, TEXT, (struct bytes){data, size});
+    int r = keyring_verify(ring, algorithm, NO_KID, TEXT, (struct bytes){data, size}, NULL);
 
     CHECK_EQ(ERR_peek_error(), 0); /* TLS on this thread would take it for its own */
     return r;
@@ -30,7 +32,12 @@ TEST(an_algorithm_is_found_by_its_exact_name)
     CHECK_EQ(jwt_algorithm_find(BYTES("hs256")), MCP_AUTH_E_NOT_FOUND);
     CHECK_EQ(jwt_algorithm_find(BYTES("HS2567")), MCP_AUTH_E_NOT_FOUND);
     CHECK_EQ(jwt_algorithm_find(BYTES("none")), MCP_AUTH_E_NOT_FOUND);
-    CHECK_EQ(jwt_algorithm_find(BYTES("PS256")), MCP_AUTH_E_NOT_FOUND);
+    CHECK_EQ(jwt_algorithm_find(BYTES("PS384")), JWT_PS384);
+    CHECK_EQ(jwt_algorithm_find(BYTES("EdDSA")), JWT_EDDSA);
+    CHECK_EQ(jwt_algorithm_find(BYTES("Ed25519")), JWT_EDDSA);
+    CHECK_EQ(jwt_algorithm_find(BYTES("Ed448")), MCP_AUTH_E_NOT_FOUND);
+    CHECK_EQ(jwt_algorithm_find(BYTES("EDDSA")), MCP_AUTH_E_NOT_FOUND);
+    CHECK_EQ(jwt_algorithm_find(BYTES("ES256K")), MCP_AUTH_E_NOT_FOUND);
     CHECK_EQ(jwt_algorithm_find((struct bytes){0}), MCP_AUTH_E_NOT_FOUND);
 }
 
@@ -110,7 +117,8 @@ TEST(an_hmac_of_another_size_or_with_any_bit_changed_is_refused)
             if (other != a)
                 CHECK_EQ(verify(ring, other, signature, size), MCP_AUTH_E_REFUSED);
     }
-    CHECK_EQ(keyring_verify(ring, JWT_HS256, BYTES(""), (struct bytes){0}), MCP_AUTH_E_REFUSED);
+    CHECK_EQ(keyring_verify(ring, JWT_HS256, NO_KID, BYTES(""), (struct bytes){0}, NULL),
+             MCP_AUTH_E_REFUSED);
     keyring_unref(ring);
 }
 
@@ -119,7 +127,7 @@ TEST(rsa_signatures_are_verified_and_cuts_and_additions_refused)
     struct keyring *ring = tokens_ring((struct bytes){0}, tokens_rsa());
     unsigned char signature[1024] = {0};
 
-    CHECK_EQ(keyring_algorithms(ring), RS);
+    CHECK_EQ(keyring_algorithms(ring), RS | PS);
     for (enum jwt_algorithm a = JWT_RS256; a <= JWT_RS512; a++) {
         size_t size = tokens_sign(a, tokens_rsa(), SECRET, TEXT, signature);
 
@@ -263,7 +271,7 @@ TEST(a_pem_may_hold_several_keys_and_certificates_with_text_between)
     strbuf_puts(&pem, ec);
     CHECK_EQ(strbuf_terminate(&pem), 0);
     CHECK_EQ(add_pem(pem.data, &algorithms), 0);
-    CHECK_EQ(algorithms, RS | BIT(JWT_ES256));
+    CHECK_EQ(algorithms, RS | PS | BIT(JWT_ES256));
     strbuf_done(&pem);
     free(rsa);
     free(ec);
@@ -363,7 +371,7 @@ TEST(an_rsa_key_with_an_exponent_of_one_or_an_even_one_is_refused)
 TEST(keys_of_other_curves_and_kinds_are_refused)
 {
     static const char *const curves[] = {"P-224", "secp256k1", "brainpoolP256r1"};
-    EVP_PKEY *ed = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+    EVP_PKEY *ed = EVP_PKEY_Q_keygen(NULL, NULL, "ED448");
     EVP_PKEY *x448 = EVP_PKEY_Q_keygen(NULL, NULL, "X448");
 
     for (unsigned i = 0; i < ARRAY_COUNT(curves); i++) {
@@ -430,7 +438,7 @@ TEST(what_the_settings_do_not_allow_is_not_served)
     free(pem);
 }
 
-TEST(all_of_several_keys_are_tried_and_a_17th_is_one_too_many)
+TEST(all_of_several_keys_are_tried_and_a_33rd_is_one_too_many)
 {
     struct keyring *ring;
     const char *why = NULL;
@@ -438,17 +446,17 @@ TEST(all_of_several_keys_are_tried_and_a_17th_is_one_too_many)
     char secret[32];
 
     CHECK_EQ(keyring_new(&ring, 0), 0);
-    for (int i = 0; i < 17; i++) {
-        memset(secret, 'a' + i, sizeof secret);
+    for (int i = 0; i < 33; i++) {
+        memset(secret, 'A' + i, sizeof secret);
         CHECK_EQ(keyring_add_secret(ring, (struct bytes){secret, sizeof secret}, &why),
-                 i < 16 ? 0 : MCP_AUTH_E_FULL);
+                 i < 32 ? 0 : MCP_AUTH_E_FULL);
     }
-    for (int i = 0; i < 17; i++) {
+    for (int i = 0; i < 33; i++) {
         size_t size;
 
-        memset(secret, 'a' + i, sizeof secret);
+        memset(secret, 'A' + i, sizeof secret);
         size = tokens_sign(JWT_HS256, NULL, (struct bytes){secret, sizeof secret}, TEXT, signature);
-        CHECK_EQ(verify(ring, JWT_HS256, signature, size), i < 16 ? 0 : MCP_AUTH_E_REFUSED);
+        CHECK_EQ(verify(ring, JWT_HS256, signature, size), i < 32 ? 0 : MCP_AUTH_E_REFUSED);
     }
     keyring_unref(ring);
 }

@@ -24,8 +24,8 @@ TEST(a_minted_token_is_appended_verified_and_holds_the_payload)
     CHECK(strcmp(jws.alg, "HS256") == 0);
     CHECK_TEXT(json_member_text(jws.header, "typ"), "JWT");
     CHECK_TEXT(json_member_text(jws.payload, "sub"), "u");
-    CHECK_EQ(keyring_verify(ring, JWT_HS256, jws.signed_part,
-                            (struct bytes){(char *)jws.signature, jws.signature_size}),
+    CHECK_EQ(keyring_verify(ring, JWT_HS256, jws.kid, jws.signed_part,
+                            (struct bytes){(char *)jws.signature, jws.signature_size}, NULL),
              0);
     jws_done(&jws);
     strbuf_done(&out);

@@ -4,6 +4,7 @@
 
 #include <openssl/ecdsa.h>
 #include <openssl/pem.h>
+#include <openssl/rsa.h>
 #include <openssl/x509.h>
 
 #include "base/base64url.h"
@@ -38,6 +39,16 @@ EVP_PKEY *tokens_ec(const char *curve)
         pkeys[bits] = EVP_EC_gen(curve);
     CHECK(pkeys[bits]);
     return pkeys[bits];
+}
+
+EVP_PKEY *tokens_ed25519(void)
+{
+    static EVP_PKEY *pkey;
+
+    if (!pkey)
+        pkey = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+    CHECK(pkey);
+    return pkey;
 }
 
 static char *text_of(BIO *bio)
@@ -102,16 +113,23 @@ static const char *digest_of(enum jwt_algorithm algorithm)
 {
     static const char *const names[] = {"SHA256", "SHA384", "SHA512"};
 
-    return names[algorithm % 3];
+    return algorithm == JWT_EDDSA ? NULL : names[algorithm % 3];
 }
 
 size_t tokens_sign_ec_der(enum jwt_algorithm algorithm, EVP_PKEY *pkey, struct bytes text,
                           unsigned char ret[1024])
 {
     EVP_MD_CTX *context = EVP_MD_CTX_new();
+    EVP_PKEY_CTX *key_context = NULL;
     size_t size = 1024;
 
-    CHECK_EQ(EVP_DigestSignInit_ex(context, NULL, digest_of(algorithm), NULL, NULL, pkey, NULL), 1);
+    CHECK_EQ(EVP_DigestSignInit_ex(context, &key_context, digest_of(algorithm), NULL, NULL, pkey,
+                                   NULL),
+             1);
+    if (algorithm >= JWT_PS256 && algorithm <= JWT_PS512) {
+        CHECK_EQ(EVP_PKEY_CTX_set_rsa_padding(key_context, RSA_PKCS1_PSS_PADDING), 1);
+        CHECK_EQ(EVP_PKEY_CTX_set_rsa_pss_saltlen(key_context, RSA_PSS_SALTLEN_DIGEST), 1);
+    }
     CHECK_EQ(EVP_DigestSign(context, ret, &size, (const unsigned char *)text.data, text.size), 1);
     EVP_MD_CTX_free(context);
     return size;

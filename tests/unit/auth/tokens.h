@@ -15,6 +15,7 @@
 /* Made once for the program; never freed. */
 EVP_PKEY *tokens_rsa(void); /* 2048 bits */
 EVP_PKEY *tokens_rsa_other(void);
+EVP_PKEY *tokens_ed25519(void);
 EVP_PKEY *tokens_ec(const char *curve); /* "P-256", "P-384", "P-521" or "P-224" */
 
 /* PEM texts; the result is freed by the caller. */

@@ -44,7 +44,7 @@ static void check_written(struct bytes text, const char *expected)
 
 static void check_refused(struct bytes text, const char *words)
 {
-    struct json_problem problem = {""};
+    struct json_problem problem = {.why = ""};
     int error;
 
     assert_null(read_in_exact_memory(text, &error, &problem));

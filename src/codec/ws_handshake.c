@@ -136,7 +136,8 @@ int ws_handshake_accept(struct bytes key, char ret[WS_ACCEPT_SIZE])
     return 0;
 }
 
-void ws_handshake_answer(struct strbuf *out, struct bytes key, struct bytes protocol)
+void ws_handshake_answer(struct strbuf *out, struct bytes key, struct bytes protocol,
+                         struct bytes extensions)
 {
     char accept[WS_ACCEPT_SIZE];
     int r;
@@ -156,6 +157,10 @@ void ws_handshake_answer(struct strbuf *out, struct bytes key, struct bytes prot
     if (bytes_present(protocol)) {
         strbuf_puts(out, "\r\nSec-WebSocket-Protocol: ");
         strbuf_put_bytes(out, protocol);
+    }
+    if (bytes_present(extensions)) {
+        strbuf_puts(out, "\r\nSec-WebSocket-Extensions: ");
+        strbuf_put_bytes(out, extensions);
     }
     strbuf_puts(out, "\r\n\r\n");
 }

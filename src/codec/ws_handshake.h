@@ -25,7 +25,9 @@ bool ws_handshake_offers(const struct http_request *request, struct bytes protoc
 #define WS_ACCEPT_SIZE 28
 MUST_CHECK int ws_handshake_accept(struct bytes key, char ret[WS_ACCEPT_SIZE]);
 
-/* Appends the whole 101 answer; protocol absent: none chosen. A failure sticks to `out`. */
-void ws_handshake_answer(struct strbuf *out, struct bytes key, struct bytes protocol);
+/* Appends the whole 101 answer. protocol absent: none chosen; extensions absent: none agreed on,
+ * else the value of the header (ws_deflate_answer). A failure sticks to `out`. */
+void ws_handshake_answer(struct strbuf *out, struct bytes key, struct bytes protocol,
+                         struct bytes extensions);
 
 #endif

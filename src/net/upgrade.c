@@ -87,7 +87,7 @@ static int put_handshake(struct conn *conn, const struct exchange *exchange, boo
 
     strbuf_init(&out, HANDSHAKE_SIZE_MAX);
     ws_handshake_answer(&out, http_request_header(&exchange->request, BYTES("Sec-WebSocket-Key")),
-                        control ? SUBPROTOCOL : (struct bytes){0});
+                        control ? SUBPROTOCOL : (struct bytes){0}, (struct bytes){0});
     r = out.error ? out.error : conn_put(conn, strbuf_bytes(&out));
     strbuf_done(&out);
     return r;

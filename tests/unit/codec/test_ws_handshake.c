@@ -182,7 +182,8 @@ TEST(the_answer_is_whole_and_names_the_protocol_only_when_one_was_chosen)
     struct strbuf out;
 
     strbuf_init(&out, 1024);
-    ws_handshake_answer(&out, BYTES("dGhlIHNhbXBsZSBub25jZQ=="), (struct bytes){0});
+    ws_handshake_answer(&out, BYTES("dGhlIHNhbXBsZSBub25jZQ=="), (struct bytes){0},
+                        (struct bytes){0});
     CHECK_EQ(out.error, 0);
     CHECK_TEXT(strbuf_bytes(&out), "HTTP/1.1 101 Switching Protocols\r\n"
                                    "Upgrade: websocket\r\n"
@@ -190,7 +191,8 @@ TEST(the_answer_is_whole_and_names_the_protocol_only_when_one_was_chosen)
                                    "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"
                                    "\r\n");
     strbuf_reset(&out);
-    ws_handshake_answer(&out, BYTES("dGhlIHNhbXBsZSBub25jZQ=="), BYTES("mcp-auth.v1"));
+    ws_handshake_answer(&out, BYTES("dGhlIHNhbXBsZSBub25jZQ=="), BYTES("mcp-auth.v1"),
+                        (struct bytes){0});
     CHECK_TEXT(strbuf_bytes(&out), "HTTP/1.1 101 Switching Protocols\r\n"
                                    "Upgrade: websocket\r\n"
                                    "Connection: Upgrade\r\n"
@@ -200,12 +202,31 @@ TEST(the_answer_is_whole_and_names_the_protocol_only_when_one_was_chosen)
     strbuf_done(&out);
 }
 
+TEST(the_answer_names_the_extensions_that_were_agreed_on)
+{
+    struct strbuf out;
+
+    strbuf_init(&out, 1024);
+    ws_handshake_answer(&out, BYTES("dGhlIHNhbXBsZSBub25jZQ=="), BYTES("chat"),
+                        BYTES("permessage-deflate; server_no_context_takeover"));
+    CHECK_TEXT(strbuf_bytes(&out),
+               "HTTP/1.1 101 Switching Protocols\r\n"
+               "Upgrade: websocket\r\n"
+               "Connection: Upgrade\r\n"
+               "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"
+               "Sec-WebSocket-Protocol: chat\r\n"
+               "Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover\r\n"
+               "\r\n");
+    strbuf_done(&out);
+}
+
 TEST(an_answer_that_does_not_fit_tells_so_once)
 {
     struct strbuf out;
 
     strbuf_init(&out, 64);
-    ws_handshake_answer(&out, BYTES("dGhlIHNhbXBsZSBub25jZQ=="), (struct bytes){0});
+    ws_handshake_answer(&out, BYTES("dGhlIHNhbXBsZSBub25jZQ=="), (struct bytes){0},
+                        (struct bytes){0});
     CHECK_EQ(out.error, MCP_AUTH_E_TOO_BIG);
     strbuf_done(&out);
 }

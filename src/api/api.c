@@ -9,11 +9,19 @@
 #include "api/embedded.h"
 #include "mcp_auth/error.h"
 #include "model/limits.h"
+#include "wire/control.h"
 
 static const struct route fixed_routes[] = {
     {"/ws", HTTP_GET, ACCESS_OPEN, 0, ERROR_TOO_LARGE, NULL},
     {"/v1/events", HTTP_POST, ACCESS_PUBLISHER, BATCH_SIZE_MAX, ERROR_BATCH_TOO_LARGE,
      publish_post},
+    {"/v1/events", HTTP_GET, ACCESS_ADMIN, 0, ERROR_TOO_LARGE, events_get},
+    {"/v1/events/stream", HTTP_GET, ACCESS_USER, 0, ERROR_TOO_LARGE, stream_get},
+    {"/v1/connections", HTTP_GET, ACCESS_ADMIN, 0, ERROR_TOO_LARGE, connections_get},
+    {"/v1/revocations", HTTP_POST, ACCESS_ADMIN, CONTROL_BODY_SIZE_MAX, ERROR_TOO_LARGE,
+     revocations_post},
+    {"/v1/users/*/disconnect", HTTP_POST, ACCESS_ADMIN, CONTROL_BODY_SIZE_MAX, ERROR_TOO_LARGE,
+     disconnect_post},
     {"/v1/stats", HTTP_GET, ACCESS_ADMIN, 0, ERROR_TOO_LARGE, stats_get},
     {"/healthz", HTTP_GET, ACCESS_OPEN, 0, ERROR_TOO_LARGE, health_get},
     {"/readyz", HTTP_GET, ACCESS_OPEN, 0, ERROR_TOO_LARGE, ready_get},

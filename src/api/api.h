@@ -29,6 +29,11 @@ void api_done(struct api *api);
 
 /* The handlers, one file per noun. */
 void publish_post(struct exchange *exchange);
+void events_get(struct exchange *exchange);
+void stream_get(struct exchange *exchange);
+void connections_get(struct exchange *exchange);
+void revocations_post(struct exchange *exchange);
+void disconnect_post(struct exchange *exchange);
 void stats_get(struct exchange *exchange);
 void health_get(struct exchange *exchange);
 void ready_get(struct exchange *exchange);

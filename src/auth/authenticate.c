@@ -112,17 +112,26 @@ static enum auth_result check_times(const json_t *payload, const struct token_ru
     return AUTH_OK;
 }
 
+int authority_evaluate(struct identity **ret, const struct claims *claims,
+                       const struct fence_table *fences, const struct authority_rules *rules)
+{
+    const struct fence *found = NULL;
+    unsigned count = 0;
+
+    if (fences) {
+        if (fence_table_has_token(fences, claims->tenant, claims->token_id))
+            return MCP_AUTH_E_REFUSED;
+        found = fence_table_find(fences, claims->tenant, claims->user, &count);
+    }
+    return identity_new(ret, claims, found, count, rules);
+}
+
 static enum auth_result make_identity(const struct token_rules *rules,
                                       const struct fence_table *fences, const struct claims *claims,
                                       struct identity **ret, const char **ret_why)
 {
-    const struct fence *found = NULL;
-    unsigned count = 0;
-    int r;
+    int r = authority_evaluate(ret, claims, fences, &rules->authority);
 
-    if (fences)
-        found = fence_table_find(fences, claims->tenant, claims->user, &count);
-    r = identity_new(ret, claims, found, count, &rules->authority);
     if (r == MCP_AUTH_E_REFUSED) {
         *ret_why = "fenced";
         return AUTH_FENCED;

@@ -26,6 +26,12 @@ enum auth_result {
     AUTH_NOMEM,
 };
 
+/* The claims less what the fences cover, and refused when they cover all of it or this very token
+ * (MCP_AUTH_E_REFUSED). `fences` may be NULL: none. MCP_AUTH_E_NOMEM. */
+MUST_CHECK int authority_evaluate(struct identity **ret, const struct claims *claims,
+                                  const struct fence_table *fences,
+                                  const struct authority_rules *rules);
+
 /* The signature is verified before any claim is looked at. exp is required (NumericDate, may have
  * a fraction; must be finite and within +-10^11 s); nbf and iat, when present, are numbers too: nbf
  * or iat in the future beyond the leeway, or iat older than age_max_ms, is AUTH_FAILED; iss and aud

@@ -10,7 +10,10 @@
 
 /* Two bytes of the tenant's size, the tenant, the user: no two pairs are spelled alike. */
 #define KEY_SIZE_MAX (2u + TENANT_SIZE_MAX + USER_ID_SIZE_MAX)
-_Static_assert(TENANT_SIZE_MAX <= 0xffff, "the tenant's size fits into two bytes");
+/* A revoked token has its id where others have the user, and this bit in the size. */
+#define KEY_OF_TOKEN 0x80
+_Static_assert(TENANT_SIZE_MAX <= 0x7fff, "the tenant's size fits into two bytes, less a bit");
+_Static_assert(TOKEN_ID_SIZE_MAX <= USER_ID_SIZE_MAX, "a token's id fits where a user does");
 
 struct fence_user {
     struct fence *fences; /* 1 <= count; each name is a copy of its own, or absent */
@@ -28,12 +31,12 @@ static struct bytes user_key(const void *item)
 }
 
 /* False when no such pair can be in the table. */
-static bool compose_key(struct bytes tenant, struct bytes user, char ret[KEY_SIZE_MAX],
-                        size_t *ret_size)
+static bool compose_key(struct bytes tenant, struct bytes user, bool is_token,
+                        char ret[KEY_SIZE_MAX], size_t *ret_size)
 {
     if (tenant.size > TENANT_SIZE_MAX || user.size > USER_ID_SIZE_MAX)
         return false;
-    ret[0] = (char)(tenant.size >> 8);
+    ret[0] = (char)(tenant.size >> 8 | (is_token ? KEY_OF_TOKEN : 0));
     ret[1] = (char)tenant.size;
     if (tenant.size > 0)
         memcpy(ret + 2, tenant.data, tenant.size);
@@ -179,14 +182,16 @@ static int user_new(struct fence_table *table, const char *key, size_t key_size,
 
 int fence_table_add(struct fence_table *table, const struct fence *fence)
 {
+    bool is_token = fence->scope == FENCE_TOKEN;
+    struct bytes who = is_token ? fence->name : fence->user;
     char key[KEY_SIZE_MAX];
     struct fence_user *user;
     size_t size;
 
-    if (!compose_key(fence->tenant, fence->user, key, &size) ||
+    if (!compose_key(fence->tenant, who, is_token, key, &size) ||
         fence->name.size > PERMISSION_SIZE_MAX)
         return MCP_AUTH_E_TOO_BIG;
-    if (fence->user.size == 0 || (fence->scope != FENCE_EVERYTHING && fence->name.size == 0))
+    if (who.size == 0 || (fence->scope != FENCE_EVERYTHING && fence->name.size == 0))
         return MCP_AUTH_E_INVALID;
     user = map_find(&table->users, (struct bytes){key, size});
     return user ? user_add(table, user, fence) : user_new(table, key, size, fence);
@@ -199,11 +204,21 @@ const struct fence *fence_table_find(const struct fence_table *table, struct byt
     const struct fence_user *found = NULL;
     size_t size;
 
-    if (compose_key(tenant, user, key, &size))
+    if (compose_key(tenant, user, false, key, &size))
         found = map_find(&table->users, (struct bytes){key, size});
     assert(!found || (found->count > 0 && found->count <= FENCE_SCOPES_MAX));
     *ret_count = found ? found->count : 0;
     return found ? found->fences : NULL;
+}
+
+bool fence_table_has_token(const struct fence_table *table, struct bytes tenant,
+                           struct bytes token_id)
+{
+    char key[KEY_SIZE_MAX];
+    size_t size;
+
+    return bytes_present(token_id) && compose_key(tenant, token_id, true, key, &size) &&
+           map_find(&table->users, (struct bytes){key, size});
 }
 
 static void user_expire(struct fence_user *user, int64_t before_ms)

@@ -13,15 +13,18 @@ struct fence_table {
 
 void fence_table_init(struct fence_table *table, const uint8_t seed[16]);
 void fence_table_done(struct fence_table *table);
-/* Copies. Same tenant, user, scope and name: the later not_before stays. More than
+/* Copies. A fenced token stands under its id, not under a user. Same tenant, user, scope and name: the later not_before stays. More than
  * FENCE_SCOPES_MAX scopes of one user collapse into one over everything with the latest time
  * (fail closed). MCP_AUTH_E_FULL beyond FENCE_USERS_MAX users, MCP_AUTH_E_TOO_BIG for texts over
- * their limits, MCP_AUTH_E_INVALID for a role or permission without a name or a user of no
- * bytes, MCP_AUTH_E_NOMEM: then nothing changed. */
+ * their limits, MCP_AUTH_E_INVALID for a role, permission or token without a name or a
+ * user of no bytes, MCP_AUTH_E_NOMEM: then nothing changed. */
 MUST_CHECK int fence_table_add(struct fence_table *table, const struct fence *fence);
 /* The fences of one user, borrowed until the next change; *ret_count 0 and NULL when none. */
 const struct fence *fence_table_find(const struct fence_table *table, struct bytes tenant,
                                      struct bytes user, unsigned *ret_count);
+/* Was the token with this id (jti) revoked by itself? An absent id: no. */
+bool fence_table_has_token(const struct fence_table *table, struct bytes tenant,
+                           struct bytes token_id);
 /* Forgets fences with not_before_ms < before_ms. */
 void fence_table_expire(struct fence_table *table, int64_t before_ms);
 size_t fence_table_count(const struct fence_table *table); /* fences, not users */

@@ -3,7 +3,10 @@
 #include "base/clock.h"
 
 #include <assert.h>
+#include <limits.h>
 #include <time.h>
+
+#include "mcp_auth/error.h"
 
 #define YEAR_0_MS (-62167219200000)  /* 0000-01-01T00:00:00.000Z */
 #define YEAR_9999_MS 253402300799999 /* 9999-12-31T23:59:59.999Z */
@@ -68,4 +71,93 @@ void clock_rfc3339(int64_t wall_ms, char ret[CLOCK_RFC3339_SIZE])
     p = put_digits(p, (unsigned)ms, 3, 'Z');
     *p = '\0';
     assert(p == ret + CLOCK_RFC3339_SIZE - 1);
+}
+
+/* Days from 1970-01-01 of a day of the Gregorian calendar; March is the first month, so that the
+ * day that is added comes last. */
+static int64_t days_of(int64_t year, int month, int day)
+{
+    int64_t y = month <= 2 ? year - 1 : year;
+    int64_t era = (y >= 0 ? y : y - 399) / 400, of_era = y - era * 400;
+    int of_year = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
+
+    return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
+}
+
+/* `count` digits as a number of at most `most`, or -1. */
+static int digits(const char *text, int count, int most)
+{
+    int number = 0;
+
+    for (int i = 0; i < count; i++) {
+        if (text[i] < '0' || text[i] > '9')
+            return -1;
+        number = number * 10 + (text[i] - '0');
+    }
+    return number <= most ? number : -1;
+}
+
+static int month_days(int year, int month)
+{
+    static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+
+    return days[month - 1] + (month == 2 && leap);
+}
+
+/* ".123456": as milliseconds; *text is moved behind it. -1 when there is no digit. */
+static int fraction(struct bytes *text)
+{
+    int ms = 0, scale = 100;
+    size_t at = 1;
+
+    if (text->size == 0 || text->data[0] != '.')
+        return 0;
+    for (; at < text->size && text->data[at] >= '0' && text->data[at] <= '9'; at++) {
+        ms += (text->data[at] - '0') * scale;
+        scale /= 10;
+    }
+    *text = (struct bytes){text->data + at, text->size - at};
+    return at > 1 ? ms : -1;
+}
+
+/* "Z" or "+02:00", in minutes; INT_MIN when it is neither. */
+static int offset(struct bytes text)
+{
+    int hours, minutes;
+
+    if (text.size == 1 && (text.data[0] == 'Z' || text.data[0] == 'z'))
+        return 0;
+    if (text.size != 6 || (text.data[0] != '+' && text.data[0] != '-') || text.data[3] != ':')
+        return INT_MIN;
+    hours = digits(text.data + 1, 2, 23);
+    minutes = digits(text.data + 4, 2, 59);
+    if (hours < 0 || minutes < 0)
+        return INT_MIN;
+    return (text.data[0] == '-' ? -1 : 1) * (hours * 60 + minutes);
+}
+
+int clock_rfc3339_read(struct bytes text, int64_t *ret_ms)
+{
+    const char *at = text.data;
+    int year, month, day, hour, minute, second, ms, minutes_east;
+
+    if (text.size < 20 || at[4] != '-' || at[7] != '-' || (at[10] != 'T' && at[10] != 't') ||
+        at[13] != ':' || at[16] != ':')
+        return MCP_AUTH_E_INVALID;
+    year = digits(at, 4, 9999);
+    month = digits(at + 5, 2, 12);
+    day = digits(at + 8, 2, 31);
+    hour = digits(at + 11, 2, 23);
+    minute = digits(at + 14, 2, 59);
+    second = digits(at + 17, 2, 60); /* a leap second */
+    text = (struct bytes){at + 19, text.size - 19};
+    ms = fraction(&text);
+    minutes_east = offset(text);
+    if (year < 0 || month < 1 || day < 1 || day > month_days(year, month) || hour < 0 ||
+        minute < 0 || second < 0 || ms < 0 || minutes_east == INT_MIN)
+        return MCP_AUTH_E_INVALID;
+    *ret_ms = ((days_of(year, month, day) * 24 + hour) * 60 + minute - minutes_east) * 60000 +
+              second * 1000 + ms;
+    return 0;
 }

@@ -99,3 +99,14 @@ void slots_remove(struct slots *slots, slot_handle handle)
     slot->next_free = slots->first_free;
     slots->first_free = index;
 }
+
+void *slots_next(const struct slots *slots, uint32_t *cursor)
+{
+    while (*cursor < slots->capacity) {
+        void *item = slots->slots[(*cursor)++].item;
+
+        if (item)
+            return item;
+    }
+    return NULL;
+}

@@ -22,6 +22,8 @@ void slots_done(struct slots *slots);
 /* The item must not be NULL. MCP_AUTH_E_NOMEM, MCP_AUTH_E_FULL. */
 MUST_CHECK int slots_put(struct slots *slots, void *item, slot_handle *ret);
 void *slots_get(const struct slots *slots, slot_handle handle); /* or NULL */
-void slots_remove(struct slots *slots, slot_handle handle);     /* already gone: fine */
+/* The next item whose index is at least *cursor, which is moved behind it; NULL at the end. */
+void *slots_next(const struct slots *slots, uint32_t *cursor);
+void slots_remove(struct slots *slots, slot_handle handle); /* already gone: fine */
 
 #endif

@@ -2,6 +2,7 @@
 /* deadlines.c: sign-in in time, pings and their answers, heartbeats, and the end of a token. */
 #include "hub/session.h"
 #include "wire/push.h"
+#include "wire/push_stream.h"
 
 /* While the bus is not ok, clients are told more often (protocol, "heartbeat"). */
 #define HEARTBEAT_BUS_AWAY_MS 5000
@@ -28,7 +29,7 @@ void session_schedule(struct session *s)
         int64_t left_ms = s->identity->claims.expires_at_ms - hub->now.wall_ms;
 
         due_ms = min_ms(s->ping_due_ms, hub->now.mono_ms + (left_ms > 0 ? left_ms : 0));
-        if (s->kind == SESSION_CONTROL)
+        if (s->kind != SESSION_PLAIN)
             due_ms = min_ms(due_ms, s->heartbeat_due_ms);
     }
     timer_set(&hub->wheel, &s->timer, due_ms);
@@ -52,9 +53,15 @@ bool session_expired(struct session *s)
 
 static void ping(struct session *s)
 {
-    struct run run = {.segment = s->hub->ping, .from = 0, .to = PUSH_PING_SIZE};
+    bool streams = s->kind == SESSION_STREAM;
+    struct run run = {
+        .segment = s->hub->ping,
+        .from = streams ? PUSH_PING_SIZE : 0,
+        .to = streams ? PUSH_PING_SIZE + PUSH_STREAM_PING_SIZE : PUSH_PING_SIZE,
+    };
 
-    if (s->pinged && !s->heard) {
+    /* A stream has no way to answer: that its peer is gone is known when the socket says so. */
+    if (s->pinged && !s->heard && !streams) {
         outbox_cut(&s->outbox);
         session_close(s, CLOSE_HEARTBEAT_TIMEOUT, 0);
         return;
@@ -75,7 +82,7 @@ static void heartbeat(struct session *s)
         return; /* nothing has been promised yet */
     strbuf_init(&json, MESSAGE_FROM_CLIENT_SIZE_MAX);
     reply_heartbeat(&json, &position, s->hub->now.wall_ms, s->hub->bus);
-    session_push_json(s, &json);
+    session_push_json_at(s, &json, &position);
     strbuf_done(&json);
 }
 
@@ -94,7 +101,7 @@ void session_due(struct session *s)
         return; /* its last event is on its way */
     if (s->ping_due_ms <= now_ms)
         ping(s);
-    if (session_is_in(s) && s->kind == SESSION_CONTROL && s->heartbeat_due_ms <= now_ms)
+    if (session_is_in(s) && s->kind != SESSION_PLAIN && s->heartbeat_due_ms <= now_ms)
         heartbeat(s);
     if (session_is_in(s))
         session_schedule(s);

@@ -45,40 +45,76 @@ static void take_some(struct session *s, const struct fence *fence)
     strbuf_done(&json);
 }
 
-static void enforce_one(struct session *s, struct event *event, bool stored)
+/* A control entry is never announced, so there is nothing to wait for. True: it closed the session. */
+static bool control_one(struct session *s, const struct event *event)
 {
     const struct authority_rules *rules = &s->hub->settings.tokens->authority;
 
+    if (!session_is_in(s))
+        return false;
+    if (event->control == CONTROL_DISCONNECT) {
+        session_close(s, CLOSE_DISCONNECTED, -1);
+        return true;
+    }
+    if (!fence_covers_token(&event->fence, s->identity->claims.issued_at_ms, rules->fence_skew_ms))
+        return false;
+    session_close(s, CLOSE_TOKEN_REVOKED, -1);
+    return true;
+}
+
+/* Tokens have no index: it would cost every connection, and one token is rarely revoked. */
+static int control_token(struct hub *hub, const struct event *event)
+{
+    int closed = 0;
+
+    list_for_each_safe (it, &hub->sessions) {
+        struct session *s = container_of(it, struct session, in_hub);
+        const struct claims *claims = s->identity ? &s->identity->claims : NULL;
+
+        if (claims && bytes_present(claims->token_id) &&
+            bytes_equal(claims->token_id, event->fence.name) &&
+            bytes_equal(claims->tenant, event->tenant))
+            closed += control_one(s, event);
+    }
+    return closed;
+}
+
+static int enforce_one(struct session *s, struct event *event, bool stored)
+{
+    const struct authority_rules *rules = &s->hub->settings.tokens->authority;
+
+    if (event->control != CONTROL_NONE)
+        return control_one(s, event);
     if (!session_is_in(s) || s->state == SESSION_LEAVING ||
         !fence_covers_token(&event->fence, s->identity->claims.issued_at_ms, rules->fence_skew_ms))
-        return;
+        return 0;
     if (!stored)
         session_close(s, CLOSE_INTERNAL, 0);
     else if (event->fence.scope == FENCE_EVERYTHING)
         take_everything(s, event);
     else
         take_some(s, &event->fence);
+    return 0;
 }
 
-int hub_effect(struct hub *hub, struct event *event)
+static struct audience *audience_of(const struct hub *hub, const struct event *event)
 {
+    struct bytes user = event->has_fence ? event->fence.user : event->members[MEMBER_USER_ID];
     char key[AUDIENCE_KEY_MAX];
-    struct audience *audience;
-    int r;
+    size_t size = audience_key_write(key, AUDIENCE_USER, event->tenant, user);
 
-    assert(event->has_fence);
-    r = fence_table_add(&hub->fences, &event->fence);
-    counter_add(&hub->counters.effects, 1);
-    audience = audience_index_find(&hub->audience,
-                                   (struct bytes){key, audience_key_write(key, AUDIENCE_USER,
-                                                                          event->fence.tenant,
-                                                                          event->fence.user)});
-    if (!audience)
-        return r;
-    /* Each session leaves this list or goes to its end while it is served, so the walk stops at the
-     * first that bears this walk's number. */
+    return audience_index_find(&hub->audience, (struct bytes){key, size});
+}
+
+/* Each session of the user leaves this list or goes to its end while it is served, so the walk
+ * stops at the first that bears this walk's number. */
+static int enforce_user(struct hub *hub, struct event *event, bool stored)
+{
+    struct audience *audience;
+    int closed = 0;
+
     hub->fanout_serial++;
-    while (audience) {
+    while ((audience = audience_of(hub, event))) {
         struct session *s =
             container_of(audience->members.next, struct member, in_audience)->session;
 
@@ -88,13 +124,24 @@ int hub_effect(struct hub *hub, struct event *event)
         /* To the end first, so that one that nothing happens to is not met again at once. */
         list_unlink(&s->members[0].in_audience);
         list_append(&audience->members, &s->members[0].in_audience);
-        enforce_one(s, event, r == 0);
-        audience = audience_index_find(&hub->audience,
-                                       (struct bytes){key, audience_key_write(key, AUDIENCE_USER,
-                                                                              event->fence.tenant,
-                                                                              event->fence.user)});
+        closed += enforce_one(s, event, stored);
     }
-    return r;
+    return closed;
+}
+
+int hub_effect(struct hub *hub, struct event *event)
+{
+    int r = 0, closed;
+
+    assert(event_has_effect(event));
+    if (event->has_fence)
+        r = fence_table_add(&hub->fences, &event->fence);
+    counter_add(&hub->counters.effects, 1);
+    if (event->has_fence && event->fence.scope == FENCE_TOKEN)
+        closed = control_token(hub, event);
+    else
+        closed = enforce_user(hub, event, r == 0);
+    return r < 0 ? r : closed;
 }
 
 void enforce_drop(struct session *s)
@@ -115,7 +162,7 @@ void enforce_announced(struct hub *hub, struct fanout_frames *frames)
         if (s->leaving_for != entry->event || session_expired(s))
             continue;
         if (s->leaving_live && entry->n > s->skip_to && session_may_see(s, entry->event, &view)) {
-            const struct run *run = fanout_frame(hub, frames, view);
+            const struct run *run = fanout_frame(hub, frames, session_form(s), view);
 
             if (run && session_push(s, run, false))
                 counter_add(&hub->counters.frames_sent, 1);

@@ -6,6 +6,7 @@
 #include "mcp_auth/error.h"
 #include "wire/event_out.h"
 #include "wire/push.h"
+#include "wire/push_stream.h"
 
 int fanout_view_json(const struct hub *hub, const struct event *event, enum view view,
                      struct strbuf *scratch, struct bytes *ret)
@@ -21,7 +22,22 @@ int fanout_view_json(const struct hub *hub, const struct event *event, enum view
     return scratch->error;
 }
 
-static int compose(struct hub *hub, const struct entry *entry, enum view view, struct run *ret)
+size_t fanout_frame_size(enum push_form form, struct bytes json)
+{
+    return form == PUSH_STREAM ? push_stream_event_size(json) : push_event_size(json);
+}
+
+void fanout_frame_write(char *ret, enum push_form form, struct bytes json,
+                        const char position[POSITION_SIZE])
+{
+    if (form == PUSH_STREAM)
+        push_stream_event_write(ret, json, position);
+    else
+        push_event_write(ret, json, position);
+}
+
+static int compose(struct hub *hub, const struct entry *entry, enum push_form form, enum view view,
+                   struct run *ret)
 {
     char position[POSITION_SIZE];
     struct strbuf scratch;
@@ -32,37 +48,39 @@ static int compose(struct hub *hub, const struct entry *entry, enum view view, s
     strbuf_init(&scratch, EVENT_SIZE_MAX);
     r = fanout_view_json(hub, entry->event, view, &scratch, &json);
     if (r == 0) {
-        frame = frame_log_append(&hub->views[view], push_event_size(json), ret);
+        frame = frame_log_append(&hub->views[form][view], fanout_frame_size(form, json), ret);
         r = frame ? 0 : MCP_AUTH_E_NOMEM;
     }
     if (r == 0) {
         session_put_position(position, hub, entry->n, entry->check);
-        push_event_write(frame, json, position);
+        fanout_frame_write(frame, form, json, position);
         counter_add(&hub->counters.encodings, 1);
     }
     strbuf_done(&scratch);
     return r;
 }
 
-const struct run *fanout_frame(struct hub *hub, struct fanout_frames *frames, enum view view)
+const struct run *fanout_frame(struct hub *hub, struct fanout_frames *frames, enum push_form form,
+                               enum view view)
 {
     view = privacy_view(hub->settings.privacy, view);
-    if (!frames->composed[view]) {
-        if (compose(hub, frames->entry, view, &frames->runs[view]) < 0)
+    if (!frames->composed[form][view]) {
+        if (compose(hub, frames->entry, form, view, &frames->runs[form][view]) < 0)
             return NULL;
-        frames->composed[view] = true;
+        frames->composed[form][view] = true;
         /* Held until the fan-out ends: if its first receiver is closed at once, the log must not
          * start over while others still get the same run. */
-        segment_ref(frames->runs[view].segment);
+        segment_ref(frames->runs[form][view].segment);
     }
-    return &frames->runs[view];
+    return &frames->runs[form][view];
 }
 
 static void frames_done(struct fanout_frames *frames)
 {
-    for (unsigned view = 0; view < VIEWS; view++)
-        if (frames->composed[view])
-            segment_unref(frames->runs[view].segment);
+    for (unsigned form = 0; form < PUSH_FORMS; form++)
+        for (unsigned view = 0; view < VIEWS; view++)
+            if (frames->composed[form][view])
+                segment_unref(frames->runs[form][view].segment);
 }
 
 /* The audience of a key belongs to the event's tenant, so no tenant is compared here. */
@@ -81,7 +99,7 @@ static void deliver(struct hub *hub, struct session *s, struct fanout_frames *fr
         return;
     if (session_expired(s))
         return;
-    run = fanout_frame(hub, frames, s->identity->admin ? VIEW_FULL : view);
+    run = fanout_frame(hub, frames, session_form(s), s->identity->admin ? VIEW_FULL : view);
     if (!run) {
         session_close(s, CLOSE_INTERNAL, 0); /* never a silent hole */
         return;

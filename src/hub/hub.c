@@ -6,18 +6,20 @@
 #include "hub/session.h"
 #include "mcp_auth/error.h"
 #include "wire/push.h"
+#include "wire/push_stream.h"
 
 #define HOUSEKEEPING_MS 60000
 
-static int make_ping(struct hub *hub)
+static int make_pings(struct hub *hub)
 {
     struct run run;
-    char *frame = frame_log_append(&hub->direct, PUSH_PING_SIZE, &run);
+    char *frames = frame_log_append(&hub->direct, PUSH_PING_SIZE + PUSH_STREAM_PING_SIZE, &run);
 
-    if (!frame)
+    if (!frames)
         return MCP_AUTH_E_NOMEM;
-    push_ping_write(frame);
-    /* The segment stays ours, so that no frame follows the ping and none overwrites it. */
+    push_ping_write(frames);
+    push_stream_ping_write(frames + PUSH_PING_SIZE);
+    /* The segment stays ours, so that no frame follows the pings and none overwrites them. */
     hub->ping = run.segment;
     hub->direct.open = NULL;
     return 0;
@@ -50,12 +52,12 @@ int hub_new(struct hub **ret, unsigned index, const struct hub_settings *setting
     timer_wheel_init(&hub->wheel, now.mono_ms);
     timer_init(&hub->housekeeping);
     fence_table_init(&hub->fences, seed);
-    for (unsigned view = 0; view < VIEWS; view++)
-        frame_log_init(&hub->views[view], &hub->pool);
+    for (unsigned view = 0; view < PUSH_FORMS * VIEWS; view++)
+        frame_log_init(&hub->views[view / VIEWS][view % VIEWS], &hub->pool);
     frame_log_init(&hub->direct, &hub->pool);
     r = audience_index_init(&hub->audience, seed);
     if (r == 0)
-        r = make_ping(hub);
+        r = make_pings(hub);
     if (r < 0) {
         hub_free(hub);
         return r;
@@ -72,8 +74,8 @@ void hub_free(struct hub *hub)
     assert(list_empty(&hub->sessions));
     if (hub->ping)
         segment_unref(hub->ping);
-    for (unsigned view = 0; view < VIEWS; view++)
-        frame_log_done(&hub->views[view]);
+    for (unsigned view = 0; view < PUSH_FORMS * VIEWS; view++)
+        frame_log_done(&hub->views[view / VIEWS][view % VIEWS]);
     frame_log_done(&hub->direct);
     assert(hub->pool.bytes == 0);
     audience_index_done(&hub->audience);
@@ -131,6 +133,14 @@ unsigned hub_index(const struct hub *hub)
 void hub_bus_state(struct hub *hub, enum bus_state state)
 {
     hub->bus = state;
+}
+
+void hub_close_session(struct hub *hub, slot_handle session, enum close_reason reason)
+{
+    struct session *s = slots_get(&hub->handles, session);
+
+    if (s)
+        session_close(s, reason, -1);
 }
 
 void hub_close_all(struct hub *hub, enum close_reason reason)

@@ -13,6 +13,7 @@
 #include "base/slots.h"
 #include "model/codes.h"
 #include "model/event.h"
+#include "model/filter.h"
 #include "model/identity.h"
 #include "model/position.h"
 #include "wire/reply.h"
@@ -60,6 +61,8 @@ struct resume_answer {
     const struct entry *entries; /* borrowed until the call returns */
 };
 
+struct seat; /* the owner's */
+
 /* The doors a hub was given to the rest of its instance. None may wait. */
 struct hub_port {
     /* Asks the history; the answer comes by hub_resume_answer, in the order of the mailbox. False
@@ -69,9 +72,14 @@ struct hub_port {
     bool (*admit)(void *owner);
     void (*leave)(void *owner);
     void *owner;
+    /* Counts a session that signed in to its user, and no longer; who is too many is closed by
+     * hub_close_session. join is false without memory. Both may be NULL: no limit. */
+    bool (*join)(void *owner, slot_handle session, const struct claims *claims, struct seat **ret);
+    void (*part)(void *owner, struct seat *seat);
 };
 
 struct outlet;
+#define OUTLET_ADDRESS_SIZE 64
 
 struct outlet_operations {
     /* There is something to send; called once until session_sent has emptied it. */
@@ -81,6 +89,8 @@ struct outlet_operations {
     void (*close)(struct outlet *outlet, enum close_reason reason, int64_t linger_ms);
     /* A token was not accepted; `why` is static, for the log only. May be NULL. */
     void (*refused)(struct outlet *outlet, const char *why);
+    /* The peer's address, in ret or static. May be NULL. */
+    struct bytes (*address)(struct outlet *outlet, char ret[OUTLET_ADDRESS_SIZE]);
 };
 
 /* Where the bytes of one session go: part of its connection. */
@@ -114,14 +124,34 @@ unsigned hub_index(const struct hub *hub);
 
 /* From the bus, in the order of this hub's mailbox. */
 /* Phase one: what the event takes away is gone when this returns: from the fence table and from
- * every live session. MCP_AUTH_E_NOMEM: every session of that user was closed instead (fail
+ * every live session. A control entry closes at once, for it has no announcement: the number of
+ * sessions that it closed here; 0 for an event. MCP_AUTH_E_NOMEM: every session of that user was closed instead (fail
  * closed), and the caller must count the fence as not stored. */
 int hub_effect(struct hub *hub, struct event *event);
 /* Phase two: entry->n must be head + 1 (assert). */
 void hub_announce(struct hub *hub, const struct entry *entry);
 void hub_resume_answer(struct hub *hub, const struct resume_answer *answer);
 void hub_bus_state(struct hub *hub, enum bus_state state);
+/* By the handle that port.join was told; already gone: fine. */
+void hub_close_session(struct hub *hub, slot_handle session, enum close_reason reason);
 void hub_close_all(struct hub *hub, enum close_reason reason); /* draining */
+
+/* Who is here. `place` is where to begin, and then where to go on. */
+struct hub_list {
+    bool any_tenant;
+    struct bytes tenant, user; /* user absent: any */
+    uint32_t place;
+    unsigned examined_max, count_max; /* of this call */
+    size_t bytes_max;                 /* of `out`, in all */
+    struct strbuf *out;               /* JSON objects with commas between */
+    unsigned count;                   /* how many were written */
+};
+enum hub_listed {
+    HUB_LISTED_ALL,  /* nobody is left */
+    HUB_LISTED_SOME, /* examined_max is reached */
+    HUB_LISTED_FULL, /* somebody is left, for another page */
+};
+enum hub_listed hub_list(struct hub *hub, struct hub_list *list);
 
 /* For HTTP: the same evaluation as for a sign-in. *ret is yours; *ret_why is static, for the log
  * only, when it failed. */
@@ -133,13 +163,22 @@ enum auth_result hub_evaluate(struct hub *hub, const struct identity *identity,
                               struct identity **ret);
 
 /* Sessions. */
-enum session_kind { SESSION_PLAIN, SESSION_CONTROL }; /* CONTROL: offered mcp-auth.v1 */
+enum session_kind {
+    SESSION_PLAIN,
+    SESSION_CONTROL, /* offered mcp-auth.v1 */
+    SESSION_STREAM,  /* server-sent events: says nothing, gets what CONTROL gets */
+};
 
 /* A connection came in; it has auth_timeout_ms to sign in. `identity` (taken; may be NULL) is who
  * the handshake's Authorization said: a plain session is then signed in at once, a control
  * session still sends auth without token. MCP_AUTH_E_NOMEM. */
 MUST_CHECK int hub_connect(struct hub *hub, enum session_kind kind, struct outlet *outlet,
                            struct identity *identity, struct session **ret);
+/* A stream of this identity, signed in at once: `position` may be absent, `filter` NULL. Takes
+ * identity and filter, also when it fails. MCP_AUTH_E_NOMEM. */
+MUST_CHECK int hub_connect_stream(struct hub *hub, struct outlet *outlet, struct identity *identity,
+                                  struct filter *filter, struct bytes position,
+                                  struct session **ret);
 /* The connection is gone; frees the session. */
 void hub_disconnect(struct session *session);
 /* One text message; `text` may be wiped. */

@@ -7,6 +7,7 @@
 #include "hub/session.h"
 #include "mcp_auth/error.h"
 #include "wire/push.h"
+#include "wire/push_stream.h"
 
 static const unsigned session_may_become[SESSION_STATES] = {
     [SESSION_WAITING] = BIT(SESSION_CATCHUP) | BIT(SESSION_LIVE) | BIT(SESSION_CLOSED),
@@ -58,6 +59,7 @@ int hub_connect(struct hub *hub, enum session_kind kind, struct outlet *outlet,
     list_init(&s->in_backlog);
     list_append(&hub->sessions, &s->in_hub);
     timer_init(&s->timer);
+    s->connected_ms = hub->now.wall_ms;
     s->auth_due_ms = hub->now.mono_ms + hub->settings.auth_timeout_ms;
     count_state(s, 1);
     session_schedule(s);
@@ -65,6 +67,45 @@ int hub_connect(struct hub *hub, enum session_kind kind, struct outlet *outlet,
     if (identity && kind == SESSION_PLAIN) /* in at the 101 */
         session_sign_in(s, (struct bytes){0}, (struct bytes){0});
     return 0;
+}
+
+int hub_connect_stream(struct hub *hub, struct outlet *outlet, struct identity *identity,
+                       struct filter *filter, struct bytes position, struct session **ret)
+{
+    int r = hub_connect(hub, SESSION_STREAM, outlet, identity, ret);
+
+    if (r < 0) {
+        identity_unref(identity);
+        filter_free(filter);
+        return r;
+    }
+    (*ret)->filter = filter;
+    session_sign_in(*ret, (struct bytes){0}, position);
+    return 0;
+}
+
+bool session_take_place(struct session *s, const struct claims *claims, enum close_reason *ret_why)
+{
+    const struct hub_port *port = &s->hub->port;
+
+    *ret_why = CLOSE_CONNECTION_LIMIT;
+    if (!port->admit(port->owner))
+        return false;
+    *ret_why = CLOSE_INTERNAL;
+    if (!port->join || port->join(port->owner, s->handle, claims, &s->seat))
+        return true;
+    port->leave(port->owner);
+    return false;
+}
+
+void session_leave_place(struct session *s)
+{
+    const struct hub_port *port = &s->hub->port;
+
+    port->leave(port->owner);
+    if (s->seat)
+        port->part(port->owner, s->seat);
+    s->seat = NULL;
 }
 
 /* Takes the session out of everything that could give it more to send. */
@@ -80,7 +121,7 @@ static void detach(struct session *s)
     session_leave(s);
     timer_cancel(&s->hub->wheel, &s->timer);
     if (was_in)
-        s->hub->port.leave(s->hub->port.owner);
+        session_leave_place(s);
     session_become(s, SESSION_CLOSED);
 }
 
@@ -150,18 +191,32 @@ bool session_push(struct session *s, const struct run *run, bool replay)
 
 void session_push_json(struct session *s, const struct strbuf *json)
 {
-    struct bytes text = strbuf_bytes(json);
-    struct run run;
-    char *frame;
+    session_push_json_at(s, json, NULL);
+}
 
-    if (s->kind != SESSION_CONTROL)
+void session_push_json_at(struct session *s, const struct strbuf *json,
+                          const struct position *position)
+{
+    bool streams = s->kind == SESSION_STREAM;
+    struct bytes text = strbuf_bytes(json);
+    char *frame = NULL;
+    struct run run;
+
+    if (s->kind == SESSION_PLAIN)
         return;
-    frame = json->error ? NULL : frame_log_append(&s->hub->direct, push_text_size(text), &run);
+    if (!json->error)
+        frame =
+            frame_log_append(&s->hub->direct,
+                             streams ? push_stream_text_size(text, position) : push_text_size(text),
+                             &run);
     if (!frame) {
         session_close(s, CLOSE_INTERNAL, 0);
         return;
     }
-    push_text_write(frame, text);
+    if (streams)
+        push_stream_text_write(frame, text, position);
+    else
+        push_text_write(frame, text);
     session_push(s, &run, false);
 }
 
@@ -175,10 +230,10 @@ bool session_push_replay(struct session *s, const struct entry *entry, enum view
 
     strbuf_init(&scratch, EVENT_SIZE_MAX);
     if (fanout_view_json(s->hub, entry->event, view, &scratch, &json) == 0)
-        frame = frame_log_append(&s->hub->direct, push_event_size(json), &run);
+        frame = frame_log_append(&s->hub->direct, fanout_frame_size(session_form(s), json), &run);
     if (frame) {
         session_put_position(position, s->hub, entry->n, entry->check);
-        push_event_write(frame, json, position);
+        fanout_frame_write(frame, session_form(s), json, position);
     }
     strbuf_done(&scratch);
     if (!frame) {
@@ -202,9 +257,15 @@ struct position session_position(const struct session *s)
     return s->catchup ? s->catchup->cursor : s->hub->head;
 }
 
+void session_name(const struct session *s, char ret[SESSION_NAME_SIZE])
+{
+    snprintf(ret, SESSION_NAME_SIZE, "%08x%02x%016llx", s->hub->nonce, s->hub->index & 0xff,
+             (unsigned long long)s->handle);
+}
+
 void session_say_auth_ok(struct session *s, bool resumed, struct position position)
 {
-    char id[32];
+    char id[SESSION_NAME_SIZE];
     struct strbuf json;
     struct reply_auth_ok reply = {
         .identity = s->identity,
@@ -213,12 +274,11 @@ void session_say_auth_ok(struct session *s, bool resumed, struct position positi
         .heartbeat_interval_ms = s->hub->settings.heartbeat_ms,
     };
 
-    snprintf(id, sizeof id, "%08x%02x%016llx", s->hub->nonce, s->hub->index & 0xff,
-             (unsigned long long)s->handle);
+    session_name(s, id);
     reply.connection_id = bytes_of(id);
     strbuf_init(&json, 4 * TOKEN_SIZE_MAX + 4096); /* roles and permissions, each byte escaped */
     reply_auth_ok(&json, &reply);
-    session_push_json(s, &json);
+    session_push_json_at(s, &json, &position);
     strbuf_done(&json);
 }
 

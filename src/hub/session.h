@@ -52,11 +52,16 @@ struct session {
     struct event *leaving_for; /* counted */
     bool leaving_live;
     struct timer timer;
+    struct seat *seat;    /* while signed in, where users are counted */
+    int64_t connected_ms; /* by the wall clock */
     int64_t auth_due_ms, ping_due_ms, heartbeat_due_ms;
     struct rate rate;
     struct outbox outbox;
     struct list in_backlog; /* while the outbox holds anything, oldest first */
 };
+
+/* How a session's frames look on the wire. */
+enum push_form { PUSH_WEBSOCKET, PUSH_STREAM, PUSH_FORMS };
 
 struct hub {
     unsigned index;
@@ -76,9 +81,9 @@ struct hub {
     struct audience_index audience;
     struct fence_table fences;
     struct frame_pool pool;
-    struct frame_log views[VIEWS];
+    struct frame_log views[PUSH_FORMS][VIEWS];
     struct frame_log direct; /* frames for one session alone */
-    struct segment *ping;    /* one PING for all */
+    struct segment *ping;    /* one PING for all, and behind it one comment for all streams */
     uint64_t fanout_serial;
     uint32_t nonce; /* makes connection ids of restarts differ */
     struct hub_counters counters;
@@ -101,20 +106,36 @@ static inline bool session_is_in(const struct session *s)
 {
     return s->state == SESSION_CATCHUP || s->state == SESSION_LIVE || s->state == SESSION_LEAVING;
 }
+static inline enum push_form session_form(const struct session *s)
+{
+    return s->kind == SESSION_STREAM ? PUSH_STREAM : PUSH_WEBSOCKET;
+}
 void session_become(struct session *s, enum session_state next);
 void session_close(struct session *s, enum close_reason reason, int64_t retry_after_ms);
 /* The outbox is over its ceiling: drops what has not begun and closes 4202. */
 void session_too_slow(struct session *s);
 /* Queues one run. False: the session is closed now. `replay` is bounded by its slice instead. */
 bool session_push(struct session *s, const struct run *run, bool replay);
-/* Queues JSON as a text frame, to a session that speaks mcp-auth.v1; others get nothing. */
+/* Queues JSON as a frame of its own, to a session that speaks mcp-auth.v1 and to a stream; plain
+ * ones get nothing. */
 void session_push_json(struct session *s, const struct strbuf *json);
+/* The same for a frame that tells a position, from which a stream may be resumed. */
+void session_push_json_at(struct session *s, const struct strbuf *json,
+                          const struct position *position);
 /* Queues an event of the past, composed for this session. */
 bool session_push_replay(struct session *s, const struct entry *entry, enum view view);
 struct position session_position(const struct session *s);
 void session_put_position(char ret[POSITION_SIZE], const struct hub *hub, uint64_t n,
                           uint64_t check);
+/* Its connection_id: differs between sessions, hubs and restarts. */
+#define SESSION_NAME_SIZE 32
+void session_name(const struct session *s, char ret[SESSION_NAME_SIZE]);
 void session_say_auth_ok(struct session *s, bool resumed, struct position position);
+
+/* Takes and gives back what a signed-in session holds of its instance. */
+MUST_CHECK bool session_take_place(struct session *s, const struct claims *claims,
+                                   enum close_reason *ret_why);
+void session_leave_place(struct session *s);
 
 /* authority.c: identity and index. */
 /* Gives the session this identity (takes the reference on success) and enters its keys. On error
@@ -142,13 +163,18 @@ void session_due(struct session *s);
 /* Expired by the wall clock: closed 4101 and true. */
 bool session_expired(struct session *s);
 
-/* fanout.c: the frame of an event in one view, composed at most once per entry. */
+/* fanout.c: the frame of an event in one view and form, composed at most once per entry. */
 struct fanout_frames {
     const struct entry *entry;
-    bool composed[VIEWS];
-    struct run runs[VIEWS];
+    bool composed[PUSH_FORMS][VIEWS];
+    struct run runs[PUSH_FORMS][VIEWS];
 };
-const struct run *fanout_frame(struct hub *hub, struct fanout_frames *frames, enum view view);
+const struct run *fanout_frame(struct hub *hub, struct fanout_frames *frames, enum push_form form,
+                               enum view view);
+/* The bytes of an event in one form. */
+size_t fanout_frame_size(enum push_form form, struct bytes json);
+void fanout_frame_write(char *ret, enum push_form form, struct bytes json,
+                        const char position[POSITION_SIZE]);
 /* enforce.c: those who lost everything by this entry receive it and go. */
 void enforce_announced(struct hub *hub, struct fanout_frames *frames);
 void enforce_drop(struct session *s);

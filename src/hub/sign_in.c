@@ -48,29 +48,27 @@ enum auth_result hub_evaluate(struct hub *hub, const struct identity *identity,
                               struct identity **ret)
 {
     const struct claims *claims = &identity->claims;
-    const struct fence *fences;
-    unsigned count;
     int r;
 
     if (claims->expires_at_ms <= hub->now.wall_ms)
         return AUTH_EXPIRED;
-    fences = fence_table_find(&hub->fences, claims->tenant, claims->user, &count);
-    r = identity_new(ret, claims, fences, count, &hub->settings.tokens->authority);
+    r = authority_evaluate(ret, claims, &hub->fences, &hub->settings.tokens->authority);
     return r == 0 ? AUTH_OK : r == MCP_AUTH_E_REFUSED ? AUTH_FENCED : AUTH_NOMEM;
 }
 
 static void enter(struct session *s, struct identity *identity, struct bytes position)
 {
     struct hub *hub = s->hub;
+    enum close_reason why;
 
-    if (!hub->port.admit(hub->port.owner)) {
+    if (!session_take_place(s, &identity->claims, &why)) {
         identity_unref(identity);
-        session_close(s, CLOSE_CONNECTION_LIMIT, 0);
+        session_close(s, why, 0);
         return;
     }
     if (session_enter(s, identity) < 0) {
         identity_unref(identity);
-        hub->port.leave(hub->port.owner);
+        session_leave_place(s);
         session_close(s, CLOSE_INTERNAL, 0);
         return;
     }

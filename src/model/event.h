@@ -48,11 +48,20 @@ struct event_fields {
     int64_t time_ms;                     /* wall clock of the accepting instance; also not_before */
 };
 
+/* Entries of the stream that are no events: they take their number and do what they say on every
+ * hub, and nobody is shown them. */
+enum event_control {
+    CONTROL_NONE,
+    CONTROL_REVOCATION, /* its fence: everything of a user, or one token */
+    CONTROL_DISCONNECT, /* of the connections of MEMBER_USER_ID */
+};
+
 /* One allocation. Immutable after event_new; counted by atomics, so any thread may hold it. */
 struct event {
     atomic_uint refs;
-    enum event_type type;
-    int level; /* rank */
+    enum event_control control;
+    enum event_type type; /* EVENT_TYPES for a control entry */
+    int level;            /* rank */
     bool id_given;
     bool same_person; /* user_id equals target_user_id */
     bool has_fence;
@@ -75,6 +84,23 @@ uint64_t event_fingerprint(const struct event_fields *fields);
  * the full view as wire/event_out composed it. MCP_AUTH_E_NOMEM. */
 MUST_CHECK int event_new(struct event **ret, const struct event_fields *fields, struct bytes json,
                          uint64_t fingerprint, const struct policy *policy);
+/* What a control entry is made of; all borrowed. One of user and token_id is present. */
+struct control_fields {
+    enum event_control control;
+    struct bytes id, tenant, publisher, user, token_id;
+    int64_t time_ms; /* also not_before */
+};
+
+/* Without audience: an entry of the stream that nobody is shown. `json` is what goes to other
+ * instances. MCP_AUTH_E_NOMEM. */
+MUST_CHECK int event_new_control(struct event **ret, const struct control_fields *fields,
+                                 struct bytes json);
+
+/* Must every hub do something before this is announced? */
+static inline bool event_has_effect(const struct event *event)
+{
+    return event->has_fence || event->control != CONTROL_NONE;
+}
 struct event *event_ref(struct event *event);
 void event_unref(struct event *event);
 

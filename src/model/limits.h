@@ -6,6 +6,7 @@
 /* Identities and events: sizes in bytes. */
 #define USER_ID_SIZE_MAX 256u
 #define TENANT_SIZE_MAX 256u
+#define TOKEN_ID_SIZE_MAX 256u /* of one to be revoked */
 #define NAME_SIZE_MAX 256u
 #define ROLE_SIZE_MAX 256u
 #define RESOURCE_SIZE_MAX 256u
@@ -52,6 +53,17 @@
 #define CATCHUP_SLICE_BYTES (96u * 1024u)
 #define CATCHUP_RESUME_BELOW (64u * 1024u)
 #define CATCHUP_ENTRIES_MAX 20000u
+
+/* A page of history for an administrator: entries looked at before the bus thread does something
+ * else (a few hundred microseconds), and bytes of events. */
+#define PAST_SLICE_EVENTS 4096u
+#define PAST_PAGE_BYTES_MAX (4u * 1024u * 1024u)
+
+/* A page of live connections: sessions looked at before a worker does something else, bytes of the
+ * page, and of one connection in it (a token's roles, each byte escaped). */
+#define ROSTER_SLICE 1024u
+#define ROSTER_PAGE_BYTES_MAX (1024u * 1024u)
+#define ROSTER_ITEM_BYTES_MAX (128u * 1024u)
 
 /* Fences: scopes kept apart per user (more collapse into one over everything), and users. */
 #define FENCE_SCOPES_MAX 256u

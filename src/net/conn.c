@@ -13,7 +13,7 @@ static const unsigned conn_may_become[CONN_STATES] = {
     [CONN_HEAD] = BIT(CONN_BODY) | BIT(CONN_BUSY) | BIT(CONN_REPLY) | BIT(CONN_OPEN) |
                   BIT(CONN_CLOSING) | BIT(CONN_CLOSED),
     [CONN_BODY] = BIT(CONN_BUSY) | BIT(CONN_REPLY) | BIT(CONN_CLOSED),
-    [CONN_BUSY] = BIT(CONN_REPLY) | BIT(CONN_CLOSED),
+    [CONN_BUSY] = BIT(CONN_REPLY) | BIT(CONN_OPEN) | BIT(CONN_CLOSED),
     [CONN_REPLY] = BIT(CONN_HEAD) | BIT(CONN_IDLE) | BIT(CONN_LINGER) | BIT(CONN_CLOSED),
     [CONN_IDLE] = BIT(CONN_HEAD) | BIT(CONN_CLOSED),
     [CONN_OPEN] = BIT(CONN_CLOSING) | BIT(CONN_CLOSED),
@@ -132,7 +132,10 @@ void conn_read_again(struct conn *conn)
         return;
     case CONN_OPEN:
     case CONN_CLOSING:
-        conn_ws_ready(conn);
+        if (conn->streams)
+            conn_stream_ready(conn);
+        else
+            conn_ws_ready(conn);
         return;
     case CONN_LINGER:
         conn_linger_ready(conn);
@@ -260,6 +263,10 @@ void conn_flush(struct conn *conn)
     case CONN_CLOSING:
         if (!conn_ws_flush(conn))
             return;
+        if (conn->streams) {
+            conn_stream_end(conn);
+            return;
+        }
         if (!conn->close_sent) {
             conn_put_close_frame(conn);
             if (conn->state == CONN_CLOSED || !out_flush(conn))
@@ -288,6 +295,13 @@ void conn_log(const struct conn *conn, enum log_level level, const char *words, 
 
     log_write(level, words, LOG_TEXT("peer", peer_text(&conn->peer, text)),
               LOG_TEXT("why", bytes_of(why)));
+}
+
+struct bytes conn_outlet_address(struct outlet *outlet, char ret[OUTLET_ADDRESS_SIZE])
+{
+    _Static_assert(PEER_TEXT_SIZE <= OUTLET_ADDRESS_SIZE, "an address fits");
+
+    return peer_text(&container_of(outlet, struct conn, outlet)->peer, ret);
 }
 
 /* A word to somebody who finds no place, as far as the socket takes it at once. */

@@ -18,8 +18,8 @@ enum conn_state {
     CONN_BUSY,    /* HTTP: a handler will answer */
     CONN_REPLY,   /* HTTP: the answer leaves */
     CONN_IDLE,    /* HTTP: between two requests */
-    CONN_OPEN,    /* WebSocket: the session's */
-    CONN_CLOSING, /* WebSocket: last output, our close frame, the peer's */
+    CONN_OPEN,    /* WebSocket, or server-sent events: the session's */
+    CONN_CLOSING, /* the same: last output, our close frame, the peer's */
     CONN_LINGER,  /* nothing more to say; what the peer still sends is thrown away */
     CONN_CLOSED,  /* freed at the end of the turn */
     CONN_STATES
@@ -44,6 +44,7 @@ struct conn {
     bool finish : 1;     /* no keep-alive: half-close after the answer */
     bool close_sent : 1; /* our close frame is in `out` or has left */
     bool close_seen : 1; /* the peer's came, or cannot be read any more */
+    bool streams : 1;    /* OPEN, CLOSING: server-sent events and no WebSocket */
 
     /* WebSocket. */
     uint16_t close_code;
@@ -104,6 +105,9 @@ size_t conn_read(struct conn *conn);
 /* A record of a peer's mistake or a refusal, with its address. Never with what it sent. */
 void conn_log(const struct conn *conn, enum log_level level, const char *words, const char *why);
 
+/* For both kinds of outlet. */
+struct bytes conn_outlet_address(struct outlet *outlet, char ret[OUTLET_ADDRESS_SIZE]);
+
 /* conn_http.c */
 void conn_http_ready(struct conn *conn);
 void conn_http_again(struct conn *conn);
@@ -124,6 +128,10 @@ void conn_ws_ready(struct conn *conn);
 void conn_ws_take(struct conn *conn, char *data, size_t size);
 /* The session's output, pongs: moves them to the socket until it is full. True when all has left. */
 bool conn_ws_flush(struct conn *conn);
+
+/* conn_stream.c */
+void conn_stream_ready(struct conn *conn);
+void conn_stream_end(struct conn *conn); /* all of the session has left */
 
 /* conn_close.c */
 void conn_ws_close(struct conn *conn, uint16_t code, struct bytes text, int64_t linger_ms);

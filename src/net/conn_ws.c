@@ -28,6 +28,7 @@ static const struct outlet_operations outlet_operations = {
     .wake = outlet_wake,
     .close = outlet_close,
     .refused = outlet_refused,
+    .address = conn_outlet_address,
 };
 
 void conn_ws_open(struct conn *conn, enum session_kind kind, struct identity *identity)

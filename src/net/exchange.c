@@ -8,9 +8,7 @@
 #include "codec/http_response.h"
 #include "mcp_auth/error.h"
 #include "net/conn.h"
-
-/* Status line, our headers, what a handler adds: all short and our own. */
-#define ANSWER_HEAD_MAX 2048u
+#include "net/cors.h"
 
 int exchange_new(struct exchange **ret, struct conn *conn)
 {
@@ -34,6 +32,7 @@ void exchange_free(struct exchange *exchange)
     if (exchange->counts_as_body)
         exchange->conn->net->bodies--;
     identity_unref(exchange->identity);
+    cors_done(exchange);
     strbuf_done(&exchange->in);
     strbuf_done(&exchange->rest);
     strbuf_done(&exchange->content);
@@ -75,13 +74,19 @@ struct exchange *exchange_find(struct net *net, slot_handle handle)
     return exchange;
 }
 
+void exchange_put_headers(const struct exchange *exchange, struct strbuf *out)
+{
+    strbuf_puts(out, "X-Content-Type-Options: nosniff\r\n");
+    cors_put(exchange, out);
+}
+
 static void answer_compose(struct strbuf *out, const struct exchange *exchange, int status,
                            const char *content_type, struct bytes headers, struct bytes body)
 {
     struct strbuf all;
 
     strbuf_init(&all, ANSWER_HEAD_MAX);
-    strbuf_puts(&all, "X-Content-Type-Options: nosniff\r\n");
+    exchange_put_headers(exchange, &all);
     strbuf_put_bytes(&all, headers);
     if (all.error)
         out->error = all.error; /* sticky: the caller checks once */

@@ -11,6 +11,7 @@
 #include "base/strbuf.h"
 #include "codec/http_request.h"
 #include "model/codes.h"
+#include "model/filter.h"
 #include "model/identity.h"
 #include "net/refusal.h"
 #include "net/route.h"
@@ -32,6 +33,8 @@ struct exchange {
     struct conn *conn;
     slot_handle handle; /* 0: none was taken */
     bool answered, keep_alive, head_is_kept, counts_as_body;
+    bool varies;           /* by Origin (cors.h) */
+    char *origin;          /* which may read the answer; NULL: none is told so */
     struct strbuf in;      /* bytes not yet read: of a head in pieces; or the kept head */
     struct strbuf rest;    /* what came behind this request */
     struct strbuf content; /* a body in pieces */
@@ -55,6 +58,10 @@ void exchange_refuse(struct exchange *exchange, enum error_code code, struct byt
 void exchange_refuse_with(struct exchange *exchange, enum error_code code, struct bytes message,
                           const struct refusal_details *details, struct bytes headers);
 
+/* Answers with a stream of server-sent events for exchange->identity: from now on, or after
+ * `position` where it is present. Takes `filter` (NULL: everything). */
+void exchange_stream(struct exchange *exchange, struct filter *filter, struct bytes position);
+
 /* The handler will answer later, in this thread: the name to find the exchange by.
  * MCP_AUTH_E_NOMEM, MCP_AUTH_E_FULL. */
 MUST_CHECK int exchange_later(struct exchange *exchange, slot_handle *ret);
@@ -66,6 +73,10 @@ void *exchange_owner(const struct exchange *exchange); /* net_config.owner */
 struct now exchange_now(const struct exchange *exchange);
 
 /* For net: */
+/* Headers that every answer has. */
+void exchange_put_headers(const struct exchange *exchange, struct strbuf *out);
+/* Status line, our headers, what a handler adds: all short and our own. */
+#define ANSWER_HEAD_MAX 2048u
 MUST_CHECK int exchange_new(struct exchange **ret, struct conn *conn);
 void exchange_free(struct exchange *exchange); /* NULL is fine */
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* request.c: what the head of a request decides before its body is read: route, access, size. */
 #include "net/conn.h"
+#include "net/cors.h"
 #include "net/origin.h"
 
 /* Equal, in a time that does not tell how much of it is (the length is no secret). */
@@ -58,8 +59,10 @@ static bool authenticate_peer(struct exchange *exchange, struct bytes token)
 
 static bool may_ask(struct exchange *exchange)
 {
-    if (exchange->route->access == ACCESS_ADMIN ? exchange->identity->admin
-                                                : exchange->identity->publisher)
+    enum access access = exchange->route->access;
+
+    if (access == ACCESS_USER ||
+        (access == ACCESS_ADMIN ? exchange->identity->admin : exchange->identity->publisher))
         return true;
     exchange_refuse(exchange, ERROR_FORBIDDEN, (struct bytes){0}, NULL, -1);
     return false;
@@ -100,6 +103,11 @@ static bool may_enter(struct exchange *exchange)
                             secret_equal(settings->api_key, token);
     if (exchange->has_api_key)
         admission_leave(conn->net->config->admission, &conn->place);
+    if (access == ACCESS_USER && exchange->has_api_key) {
+        exchange_refuse(exchange, ERROR_FORBIDDEN,
+                        BYTES("The API key is nobody: this needs a user's token"), NULL, -1);
+        return false;
+    }
     if (access == ACCESS_OPEN || exchange->has_api_key)
         return true;
     if (access == ACCESS_LOCAL)
@@ -108,6 +116,22 @@ static bool may_enter(struct exchange *exchange)
     if (!bytes_present(token))
         return unauthorized(exchange, ERROR_UNAUTHORIZED, false);
     return authenticate_peer(exchange, token) && may_ask(exchange);
+}
+
+/* RFC 9110 section 9.3.7; a browser asks so before what a page may not ask by itself. Needs no
+ * token, for a preflight has none. */
+static void answer_options(struct exchange *exchange, unsigned allow)
+{
+    char allow_line[ROUTE_ALLOW_SIZE];
+    struct strbuf headers;
+
+    allow |= BIT(HTTP_OPTIONS);
+    strbuf_init(&headers, 1024);
+    strbuf_put_bytes(&headers, route_allow(allow, allow_line));
+    cors_put_preflight(exchange, allow, &headers);
+    exchange_answer(exchange, 204, NULL, headers.error ? (struct bytes){0} : strbuf_bytes(&headers),
+                    (struct bytes){0});
+    strbuf_done(&headers);
 }
 
 static bool find_route(struct exchange *exchange)
@@ -121,8 +145,12 @@ static bool find_route(struct exchange *exchange)
     case ROUTE_FOUND:
         return true;
     case ROUTE_NO_METHOD:
+        if (exchange->request.method == HTTP_OPTIONS) {
+            answer_options(exchange, allow);
+            return false;
+        }
         exchange_refuse_with(exchange, ERROR_METHOD_NOT_ALLOWED, (struct bytes){0}, NULL,
-                             route_allow(allow, allow_line));
+                             route_allow(allow | BIT(HTTP_OPTIONS), allow_line));
         return false;
     case ROUTE_NO_PATH:
         break;
@@ -139,6 +167,7 @@ bool request_admit(struct exchange *exchange)
 
     /* Until the body has been read it stands between this request and the next. */
     exchange->keep_alive = request->keep_alive && !request->http_1_0 && !has_body;
+    cors_begin(exchange);
     if (net->draining) {
         exchange_refuse(exchange, ERROR_SHUTTING_DOWN, (struct bytes){0}, NULL, 1000);
         return false;

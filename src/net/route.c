@@ -7,13 +7,29 @@
 
 #include "base/compiler.h"
 
+static bool path_matches(struct bytes pattern, struct bytes path)
+{
+    const char *star = memchr(pattern.data, '*', pattern.size);
+    struct bytes before, after, between;
+
+    if (!star)
+        return bytes_equal(pattern, path);
+    before = (struct bytes){pattern.data, (size_t)(star - pattern.data)};
+    after = (struct bytes){star + 1, pattern.size - before.size - 1};
+    if (path.size <= before.size + after.size || !bytes_starts_with(path, before) ||
+        memcmp(path.data + path.size - after.size, after.data, after.size) != 0)
+        return false;
+    between = (struct bytes){path.data + before.size, path.size - before.size - after.size};
+    return !memchr(between.data, '/', between.size);
+}
+
 enum route_result route_find(const struct route *routes, unsigned count, enum http_method method,
                              struct bytes path, const struct route **ret_route, unsigned *ret_allow)
 {
     unsigned allow = 0;
 
     for (unsigned i = 0; i < count; i++) {
-        if (!bytes_equal(bytes_of(routes[i].path), path))
+        if (!path_matches(bytes_of(routes[i].path), path))
             continue;
         if (routes[i].method == method ||
             (routes[i].method == HTTP_GET && method == HTTP_HEAD)) { /* RFC 9110 section 9.3.2 */

@@ -13,12 +13,14 @@ struct exchange;
 enum access {
     ACCESS_OPEN,      /* anybody */
     ACCESS_LOCAL,     /* a loopback peer, or the API key */
+    ACCESS_USER,      /* any user by a token, and not the API key, which is nobody */
     ACCESS_ADMIN,     /* an administrator, or the API key */
     ACCESS_PUBLISHER, /* who may publish, or the API key */
 };
 
 struct route {
-    const char *path;        /* whole, and as it is written: no escapes are undone */
+    /* Whole, and as it is written: no escapes are undone. A "*" is one segment, not empty. */
+    const char *path;
     enum http_method method; /* HTTP_GET serves HEAD as well */
     enum access access;
     size_t body_max;                /* 0: no body */

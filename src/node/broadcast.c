@@ -122,7 +122,7 @@ void broadcast_entry(struct broadcast *b, const struct entry *entry)
     event_ref(entry->event);
     list_append(&b->pending, &pending->in_order);
     b->pending_count++;
-    if (entry->event->has_fence) {
+    if (event_has_effect(entry->event)) {
         pending->unanswered = b->hubs_count;
         for (unsigned hub = 0; hub < b->hubs_count; hub++)
             b->port.effect(b->port.owner, hub, entry);

@@ -20,11 +20,29 @@ static void log_security_event(const struct event *event)
               LOG_TEXT("target_user_id", event->members[MEMBER_TARGET_USER_ID]));
 }
 
+static void log_withdrawal(const struct event *event)
+{
+    log_write(LOG_INFO, "authority withdrawn", LOG_TEXT("event_type", event_type_text(event->type)),
+              LOG_TEXT("id", event->id), LOG_TEXT("tenant_id", event->tenant),
+              LOG_TEXT("user_id", event->fence.user), LOG_TEXT("name", event->fence.name));
+}
+
+static void log_control(const struct event *event)
+{
+    log_write(LOG_INFO, event->control == CONTROL_REVOCATION ? "revoked" : "disconnected",
+              LOG_TEXT("id", event->id), LOG_TEXT("tenant_id", event->tenant),
+              LOG_TEXT("user_id", event->members[MEMBER_USER_ID]),
+              LOG_TEXT("token_id", event->fence.name), LOG_TEXT("by", event->publisher));
+}
+
 void bus_on_entry(void *owner, const struct entry *entry)
 {
     struct node *node = owner;
+    bool is_control = entry->event->control != CONTROL_NONE;
 
-    if (event_type_family(entry->event->type) == FAMILY_SECURITY) {
+    if (is_control)
+        log_control(entry->event);
+    else if (event_type_family(entry->event->type) == FAMILY_SECURITY) {
         atomic_fetch_add_explicit(&node->security_events, 1, memory_order_relaxed);
         log_security_event(entry->event);
     }
@@ -32,11 +50,8 @@ void bus_on_entry(void *owner, const struct entry *entry)
         if (fence_table_add(&node->fences, &entry->event->fence) < 0)
             log_write(LOG_ERROR, "a fence could not be counted: out of memory");
         atomic_fetch_add_explicit(&node->effects, 1, memory_order_relaxed);
-        log_write(LOG_INFO, "authority withdrawn",
-                  LOG_TEXT("event_type", event_type_text(entry->event->type)),
-                  LOG_TEXT("id", entry->event->id), LOG_TEXT("tenant_id", entry->event->tenant),
-                  LOG_TEXT("user_id", entry->event->fence.user),
-                  LOG_TEXT("name", entry->event->fence.name));
+        if (!is_control)
+            log_withdrawal(entry->event);
     }
     broadcast_entry(node->broadcast, entry);
 }

@@ -10,6 +10,7 @@ struct delivery_note {
     struct note note; /* first */
     struct delivery *delivery;
     struct node_hub *to;
+    int closed; /* by an effect there; negative: it could not be stored */
 };
 
 /* One allocation for all hubs, made before the entry got its number, so that the road from there
@@ -101,6 +102,7 @@ static void effect_came_back(struct note *note, void *context __attribute__((unu
     struct delivery_note *delivery_note = note_of(note);
     struct delivery *delivery = delivery_note->delivery;
 
+    publications_effect(delivery->node, delivery->entry.n, delivery_note->closed);
     broadcast_effect_done(delivery->node->broadcast, delivery_note->to->index, delivery->entry.n);
     delivery_unref(delivery);
 }
@@ -110,7 +112,9 @@ static void effect_in_hub(struct note *note, void *context __attribute__((unused
     struct delivery_note *delivery_note = note_of(note);
 
     /* A hub without memory for the fence has closed that user's connections instead. */
-    if (hub_effect(delivery_note->to->hub, delivery_note->delivery->entry.event) < 0)
+    delivery_note->closed =
+        hub_effect(delivery_note->to->hub, delivery_note->delivery->entry.event);
+    if (delivery_note->closed < 0)
         log_write(LOG_ERROR, "a fence could not be stored: out of memory",
                   LOG_TEXT("event_id", delivery_note->delivery->entry.event->id));
     note->run = effect_came_back;

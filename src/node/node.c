@@ -29,6 +29,7 @@ static int make_parts(struct node *node)
     random_kernel.fill(random_kernel.owner, &node->epoch, sizeof node->epoch);
     random_kernel.fill(random_kernel.owner, seed, sizeof seed);
     publish_rate_init(&node->rate, seed);
+    seats_init(&node->seats, seed);
     fence_table_init(&node->fences, seed);
     r = history_new(&node->history, node->epoch, &limits, seed);
     if (r == 0)
@@ -95,6 +96,10 @@ int node_attach(struct node *node, struct mailbox *mailbox, struct hub **ret)
     int r;
 
     assert(!node->running && node->hubs_count < NODE_HUBS_MAX);
+    if (node->settings->user_connections > 0) {
+        port.join = seats_join;
+        port.part = seats_part;
+    }
     *hub = (struct node_hub){.node = node, .index = node->hubs_count, .mailbox = mailbox};
     r = hub_new(&hub->hub, hub->index, &node->hub_settings, node->keys, &port, &random_kernel,
                 history_head(node->history), node->now);
@@ -136,6 +141,7 @@ void node_free(struct node *node)
     broker_free(node->broker);
     history_free(node->history);
     publish_rate_done(&node->rate);
+    seats_done(&node->seats);
     fence_table_done(&node->fences);
     for (unsigned i = 0; i < node->hubs_count; i++)
         hub_free(node->hubs[i].hub);

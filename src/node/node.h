@@ -47,6 +47,9 @@ struct publication {
     enum publication_result result;
     unsigned failed_index;
     int64_t retry_after_ms;
+    /* Of a control entry: connections that it closed, and hubs that had no memory for its fence and
+     * closed the connections only. */
+    unsigned disconnected, unapplied;
     unsigned hub;                                               /* index of the asker's hub */
     void (*done)(struct publication *publication, void *owner); /* takes it back */
     void *owner;                                                /* of done */

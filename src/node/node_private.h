@@ -60,6 +60,7 @@ struct node {
     struct publication *publishing;                   /* while its outcomes come */
     struct publication *waiting_first, *waiting_last; /* by last_n, linked by note.next */
     uint64_t announced_n;
+    struct map seats;          /* of users with connections (seats.c) */
     struct fence_table fences; /* all in force: to count them, and for what joins later */
 
     /* Written by the bus thread (backlog_bytes by publishers too), read by any. */
@@ -80,8 +81,16 @@ void resume_answer_put(void *owner, unsigned hub, const struct resume_answer *an
 /* publication.c: a batch in the bus thread. */
 void publication_run(struct note *note, void *context);
 void publications_announced(struct node *node, uint64_t n);
+/* One hub has applied what stands at n. */
+void publications_effect(struct node *node, uint64_t n, int closed);
 void publication_on_outcome(void *owner, uint64_t ticket, enum publish_outcome outcome,
                             const struct position *at);
+
+/* seats.c: for hub_port. Whoever joins parts. */
+void seats_init(struct map *users, const uint8_t seed[16]);
+void seats_done(struct map *users);
+bool seats_join(void *owner, slot_handle session, const struct claims *claims, struct seat **ret);
+void seats_part(void *owner, struct seat *seat);
 
 /* publish_rate.c */
 void publish_rate_init(struct publish_rate *rate, const uint8_t seed[16]);

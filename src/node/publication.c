@@ -48,6 +48,11 @@ void publication_free(struct publication *publication)
     free(publication);
 }
 
+static bool is_control(const struct publication *publication)
+{
+    return publication->count == 1 && publication->events[0]->control != CONTROL_NONE;
+}
+
 static size_t publication_bytes(const struct publication *publication)
 {
     size_t bytes = 0;
@@ -121,7 +126,8 @@ static enum publication_result check(struct node *node, struct publication *publ
         }
         fences += publication->events[i]->has_fence;
     }
-    if (!publish_rate_take(&node->rate, publication->publisher_key, publication->count,
+    if (!is_control(publication) && /* withdrawing never waits for publishing */
+        !publish_rate_take(&node->rate, publication->publisher_key, publication->count,
                            node->settings->publish_rate, node->now.mono_ms,
                            &publication->retry_after_ms))
         return PUBLICATION_RATE_LIMITED;
@@ -144,7 +150,8 @@ void publication_on_outcome(void *owner, uint64_t ticket, enum publish_outcome o
     publication->answers[ticket] = (struct publish_answer){outcome, *at};
     switch (outcome) {
     case PUBLISH_TAKEN:
-        atomic_fetch_add_explicit(&node->published, 1, memory_order_relaxed);
+        if (!is_control(publication))
+            atomic_fetch_add_explicit(&node->published, 1, memory_order_relaxed);
         break;
     case PUBLISH_DUPLICATE:
         atomic_fetch_add_explicit(&node->duplicates, 1, memory_order_relaxed);
@@ -209,5 +216,21 @@ void publications_announced(struct node *node, uint64_t n)
         else
             wait_for_news(node, waiting);
         waiting = next;
+    }
+}
+
+void publications_effect(struct node *node, uint64_t n, int closed)
+{
+    struct note *note = node->waiting_first ? &node->waiting_first->note : NULL;
+
+    for (; note; note = note->next) {
+        struct publication *publication = publication_of(note);
+
+        if (publication->last_n != n || !is_control(publication))
+            continue;
+        if (closed < 0)
+            publication->unapplied++;
+        else
+            publication->disconnected += (unsigned)closed;
     }
 }

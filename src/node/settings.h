@@ -38,7 +38,8 @@ struct settings {
     enum privacy privacy;
     struct text_list redact_keys; /* folded */
     int64_t auth_timeout_ms;
-    unsigned publish_rate; /* events a second and publisher; 0: no limit */
+    unsigned user_connections; /* of one user; 0: no limit */
+    unsigned publish_rate;     /* events a second and publisher; 0: no limit */
     enum log_level log_level;
     bool log_json;
     bool dev;       /* serve --dev: loopback only, foreign Host refused */

@@ -103,6 +103,9 @@ const struct setting_rule setting_rules[] = {
     {"MCP_AUTH_AUTH_TIMEOUT", "--auth-timeout", SETTING_SECONDS, "10", 100, 300 * SECOND, "seconds",
      NULL, NULL, false, false, PLACE(auth_timeout_ms),
      "time for the first message of a connection"},
+    {"MCP_AUTH_USER_CONNECTIONS", "--user-connections", SETTING_NUMBER, "0", 0, 1000000,
+     "connections", NULL, NULL, false, false, PLACE(user_connections),
+     "connections of one user; one more closes the oldest with 4007; 0: no limit"},
     {"MCP_AUTH_PUBLISH_RATE", "--publish-rate", SETTING_NUMBER, "0", 0, 1000000, "events a second",
      NULL, NULL, false, false, PLACE(publish_rate),
      "events a second of one publisher; 0: no limit"},
@@ -117,7 +120,7 @@ _Static_assert(ARRAY_COUNT(setting_rules) == SETTINGS_COUNT, "count the rows");
  * that nobody believes in a safeguard that is not there. */
 static const char later[] =
     " MCP_AUTH_DATA_DIR MCP_AUTH_JWKS_FILE MCP_AUTH_JWKS_URL MCP_AUTH_POLICY_FILE"
-    " MCP_AUTH_USER_CONNECTIONS MCP_AUTH_BUS_DEADLINE_MS MCP_AUTH_TLS_CERT_FILE"
+    " MCP_AUTH_BUS_DEADLINE_MS MCP_AUTH_TLS_CERT_FILE"
     " MCP_AUTH_TLS_KEY_FILE MCP_AUTH_METRICS_LISTEN MCP_AUTH_REDIS_PLAIN MCP_AUTH_REDIS_PREFIX ";
 
 int setting_find(struct bytes name)

@@ -233,6 +233,17 @@ static void wait_until_gone(mcp_auth_server *server, int drain_ms)
         log_write(LOG_WARNING, "closing connections that did not go in time");
 }
 
+static void settle(mcp_auth_server *server)
+{
+    bool more = true;
+
+    while (more) {
+        more = false;
+        for (unsigned i = 0; i < server->workers_count; i++)
+            more |= worker_settle(server->workers[i]);
+    }
+}
+
 void mcp_auth_server_stop(mcp_auth_server *server, int drain_ms)
 {
     assert(server);
@@ -252,6 +263,7 @@ void mcp_auth_server_stop(mcp_auth_server *server, int drain_ms)
         node_stop(server->node);
     for (unsigned i = 0; i < server->workers_count; i++)
         worker_end(server->workers[i]);
+    settle(server);
     log_write(LOG_INFO, "stopped");
 }
 

@@ -233,3 +233,14 @@ void worker_end(struct worker *worker)
     pthread_join(worker->thread, NULL);
     worker->started = false;
 }
+
+bool worker_settle(struct worker *worker)
+{
+    assert(!worker->started);
+    take_mail(worker);
+    if (!worker->mail_first)
+        return false;
+    read_mail(worker);
+    (void)net_turn_end(worker->net);
+    return true;
+}

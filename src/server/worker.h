@@ -23,5 +23,8 @@ void worker_drain(struct worker *worker); /* 4200 to everybody, no more are take
 /* Says 4200 where it can be said at once, closes what is left, and ends the thread. What stands in
  * the mailbox before is still done. Waits for the end. */
 void worker_end(struct worker *worker);
+/* After the end of all workers: runs what they still put into each other's mailboxes. True when
+ * there was something: then others may have got more. */
+bool worker_settle(struct worker *worker);
 
 #endif

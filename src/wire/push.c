@@ -4,6 +4,7 @@
 
 #include "codec/ws_frame.h"
 #include "wire/event_out.h"
+#include "wire/push_stream.h"
 
 static size_t header_size(size_t payload_size)
 {
@@ -49,7 +50,13 @@ void push_ping_write(char ret[PUSH_PING_SIZE])
 size_t push_frame_size(struct bytes frames)
 {
     struct ws_frame_header header;
-    int size = ws_frame_read_header(frames.data, frames.size, &header);
+    int size;
+
+    /* A WebSocket frame of ours is a whole message, so its first bit is set (RFC 6455 section 5.2);
+     * a stream is of UTF-8 text, and its lines begin with field names in ASCII. */
+    if (frames.size > 0 && !((unsigned char)frames.data[0] & 0x80))
+        return push_stream_frame_size(frames);
+    size = ws_frame_read_header(frames.data, frames.size, &header);
 
     return size > 0 ? (size_t)size + (size_t)header.payload_size : frames.size;
 }

@@ -16,7 +16,8 @@ void push_text_write(char *ret, struct bytes json);
 #define PUSH_PING_SIZE 2
 void push_ping_write(char ret[PUSH_PING_SIZE]);
 
-/* The size of the first frame of `frames`, which begin at a frame's start. */
+/* The size of the first frame of `frames`, which begin at a frame's start: of a WebSocket, or of a
+ * stream (push_stream.h). */
 size_t push_frame_size(struct bytes frames);
 
 #endif

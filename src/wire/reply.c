@@ -158,3 +158,21 @@ void reply_closing(struct strbuf *out, enum close_reason reason, int64_t retry_a
     put_retry(out, retry_after_ms);
     strbuf_putc(out, '}');
 }
+
+void reply_connection(struct strbuf *out, const struct reply_connection *reply)
+{
+    const struct claims *claims = &reply->identity->claims;
+
+    strbuf_putc(out, '{');
+    put_text(out, "connection_id", reply->connection_id);
+    put_text(out, "user_id", claims->user);
+    put_text(out, "tenant_id", claims->tenant);
+    put_text(out, "kind", reply->kind);
+    if (bytes_present(reply->address))
+        put_text(out, "address", reply->address);
+    put_time(out, "connected_at", reply->connected_ms);
+    put_time(out, "expires_at", claims->expires_at_ms);
+    put_texts(out, "roles", claims->roles, claims->roles_count);
+    put_int(out, "backlog_bytes", (int64_t)reply->backlog_bytes);
+    strbuf_putc(out, '}');
+}

@@ -20,6 +20,14 @@ struct reply_auth_ok {
     int64_t heartbeat_interval_ms;
 };
 
+/* One of the list of live connections. */
+struct reply_connection {
+    struct bytes connection_id, kind, address; /* address absent: left out */
+    const struct identity *identity;
+    int64_t connected_ms;
+    size_t backlog_bytes;
+};
+
 /* Each appends one JSON object. heartbeat_interval and expires_at: seconds (an integer; expires_at
  * as RFC 3339 text like timestamp). */
 void reply_auth_ok(struct strbuf *out, const struct reply_auth_ok *reply);
@@ -33,6 +41,7 @@ void reply_pong(struct strbuf *out, const json_t *id);
 /* retry_after_ms < 0: left out. */
 void reply_error(struct strbuf *out, enum error_code code, struct bytes message,
                  int64_t retry_after_ms);
+void reply_connection(struct strbuf *out, const struct reply_connection *reply);
 void reply_closing(struct strbuf *out, enum close_reason reason, int64_t retry_after_ms);
 
 #endif

@@ -230,8 +230,7 @@ def test_a_request_that_ends_half_way_leaves_nothing_behind(server):
 
 def test_a_request_that_does_not_go_on_is_cut_off(server):
     head = post(server, "Content-Length: 99", body=b"")
-    stalls = {"nothing": b"", "half a line": b"GET /hea",
-              "half a head": b"GET / HTTP/1.1\r\nHost: x\r\n",
+    stalls = {"nothing": b"", "half a line": b"GET /hea", "half a head": b"GET / HTTP/1.1\r\nHost: x\r\n",
               "drops": b"GET / HTTP/1.1\r\n"}
     sockets = {name: raw.connect(server, 20) for name in stalls}
     for name, s in sockets.items():

@@ -145,7 +145,10 @@ void world_open(struct world *w, uint64_t seed)
     must(broker_memory_new(&w->broker, w->config.epoch, w->config.dedupe_ms, hash_seed,
                            &broker_port));
     for (unsigned h = 0; h < w->config.hubs; h++) {
-        struct hub_port port = {world_ask, on_admit, on_leave, &w->owners[h]};
+        struct hub_port port = {.resume = world_ask,
+                                .admit = on_admit,
+                                .leave = on_leave,
+                                .owner = &w->owners[h]};
 
         w->owners[h] = (struct hub_owner){w, h};
         must(hub_new(&w->hubs[h], h, &w->settings, w->keys, &port, &w->random,

@@ -252,3 +252,27 @@ TEST(the_table_agrees_with_a_naive_model_over_many_changes)
     compare(&table, model);
     fence_table_done(&table);
 }
+
+TEST(a_revoked_token_stands_by_its_id_and_no_user_has_that_fence)
+{
+    struct fence fence = {.tenant = BYTES("t"), .scope = FENCE_TOKEN, .name = BYTES("u")};
+    struct fence_table table;
+
+    fence_table_init(&table, seed);
+    CHECK_EQ(fence_table_add(&table, &fence), 0);
+    CHECK_EQ(fence_table_add(&table, &fence), 0);
+    CHECK_EQ(fence_table_count(&table), 1);
+    CHECK(fence_table_has_token(&table, BYTES("t"), BYTES("u")));
+    CHECK(!fence_table_has_token(&table, BYTES("t2"), BYTES("u")));
+    CHECK(!fence_table_has_token(&table, BYTES("t"), BYTES("v")));
+    CHECK(!fence_table_has_token(&table, BYTES("t"), (struct bytes){0}));
+    CHECK_EQ(time_of(&table, "t", "u", FENCE_TOKEN, "u"), -1); /* a user of that name has none */
+    add(&table, "t", "u", FENCE_EVERYTHING, NULL, 5);
+    CHECK_EQ(fence_table_count(&table), 2);
+    fence_table_expire(&table, 1);
+    CHECK(!fence_table_has_token(&table, BYTES("t"), BYTES("u")));
+    CHECK_EQ(fence_table_count(&table), 1);
+    fence.name = BYTES("");
+    CHECK_EQ(fence_table_add(&table, &fence), MCP_AUTH_E_INVALID);
+    fence_table_done(&table);
+}

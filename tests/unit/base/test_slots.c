@@ -61,3 +61,24 @@ TEST(handles_nobody_gave_find_nothing)
     slots_done(&slots);
     slots_done(NULL);
 }
+
+TEST(a_walk_meets_each_item_once_in_the_order_of_its_index)
+{
+    struct slots slots;
+    slot_handle handles[MANY];
+    int items[MANY];
+    uint32_t cursor = 0;
+
+    slots_init(&slots);
+    CHECK(slots_next(&slots, &cursor) == NULL);
+    for (int i = 0; i < MANY; i++)
+        CHECK_EQ(slots_put(&slots, &items[i], &handles[i]), 0);
+    for (int i = 0; i < MANY; i += 2)
+        slots_remove(&slots, handles[i]);
+    for (int i = 1; i < MANY; i += 2)
+        CHECK(slots_next(&slots, &cursor) == &items[i]);
+    CHECK(slots_next(&slots, &cursor) == NULL);
+    cursor = UINT32_MAX;
+    CHECK(slots_next(&slots, &cursor) == NULL);
+    slots_done(&slots);
+}

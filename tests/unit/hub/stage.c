@@ -79,7 +79,10 @@ void stage_init(struct stage *stage)
 
 void stage_start(struct stage *stage)
 {
-    struct hub_port port = {port_resume, port_admit, port_leave, stage};
+    struct hub_port port = {.resume = port_resume,
+                            .admit = port_admit,
+                            .leave = port_leave,
+                            .owner = stage};
 
     CHECK_EQ(hub_new(&stage->hub, 3, &stage->settings, stage->keys, &port, &stage->random,
                      (struct position){.epoch = STAGE_EPOCH}, stage->now),
@@ -263,7 +266,9 @@ static void on_refused(struct outlet *outlet, const char *why)
     ((struct client *)outlet)->refused = why;
 }
 
-static const struct outlet_operations outlet_operations = {on_wake, on_close, on_refused};
+static const struct outlet_operations outlet_operations = {.wake = on_wake,
+                                                           .close = on_close,
+                                                           .refused = on_refused};
 
 void client_connect_as(struct client *client, struct stage *stage, enum session_kind kind,
                        struct identity *identity)
@@ -278,6 +283,38 @@ void client_connect_as(struct client *client, struct stage *stage, enum session_
 void client_connect(struct client *client, struct stage *stage, enum session_kind kind)
 {
     client_connect_as(client, stage, kind, NULL);
+}
+
+void client_stream(struct client *client, struct stage *stage, const char *token,
+                   struct filter *filter, const char *position)
+{
+    struct identity *identity;
+    const char *why;
+
+    memset(client, 0, sizeof *client);
+    client->outlet.operations = &outlet_operations;
+    client->stage = stage;
+    strbuf_init(&client->wire, SIZE_MAX / 2);
+    CHECK_EQ(hub_authenticate(stage->hub, bytes_of(token), &identity, &why), AUTH_OK);
+    CHECK_EQ(hub_connect_stream(stage->hub, &client->outlet, identity, filter, bytes_of(position),
+                                &client->session),
+             0);
+}
+
+const char *client_text(struct client *client)
+{
+    char scratch[64];
+    struct bytes out;
+
+    strbuf_reset(&client->wire);
+    while ((out = session_output(client->session, scratch, sizeof scratch)).size > 0) {
+        size_t size = out.size > 7 ? 7 : out.size; /* in pieces */
+
+        strbuf_put(&client->wire, out.data, size);
+        session_sent(client->session, size);
+    }
+    CHECK_EQ(strbuf_terminate(&client->wire), 0);
+    return client->wire.data;
 }
 
 void client_gone(struct client *client)

@@ -74,6 +74,11 @@ void stage_answer_with(struct stage *stage, enum resume_outcome outcome);
 void client_connect(struct client *client, struct stage *stage, enum session_kind kind);
 void client_connect_as(struct client *client, struct stage *stage, enum session_kind kind,
                        struct identity *identity);
+/* A stream that is signed in by this token; takes `filter`. */
+void client_stream(struct client *client, struct stage *stage, const char *token,
+                   struct filter *filter, const char *position);
+/* All that a stream has, terminated; once. */
+const char *client_text(struct client *client);
 void client_gone(struct client *client);
 void client_say(struct client *client, const char *format, ...) PRINTF_LIKE(2, 3);
 void client_auth(struct client *client, const char *token, const char *position);

@@ -77,3 +77,23 @@ TEST(a_list_of_all_methods_fits_its_line)
     CHECK_TEXT(route_allow(BIT(HTTP_OTHER) - 1, line),
                "Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH\r\n");
 }
+
+TEST(a_star_is_one_segment_and_not_an_empty_one)
+{
+    static const struct route starred[] = {
+        {"/u/*/end", HTTP_POST, ACCESS_ADMIN, 0, ERROR_TOO_LARGE, handler_a}};
+    static const struct {
+        const char *path;
+        enum route_result result;
+    } rows[] = {
+        {"/u/a/end", ROUTE_FOUND},     {"/u/a%2Fb/end", ROUTE_FOUND}, {"/u//end", ROUTE_NO_PATH},
+        {"/u/a/b/end", ROUTE_NO_PATH}, {"/u/end", ROUTE_NO_PATH},     {"/u/a/ende", ROUTE_NO_PATH},
+        {"/u/a/", ROUTE_NO_PATH},      {"/u/*/end", ROUTE_FOUND},
+    };
+    const struct route *route;
+    unsigned allow = 0;
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        CHECK_EQ(route_find(starred, 1, HTTP_POST, bytes_of(rows[i].path), &route, &allow),
+                 rows[i].result);
+}

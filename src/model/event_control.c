@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* event_control.c: an entry that withdraws or disconnects and is never shown, in one allocation. */
+#include <assert.h>
+#include <stdlib.h>
+
+#include "mcp_auth/error.h"
+#include "model/event.h"
+
+static struct bytes copy_text(char **at, struct bytes text)
+{
+    struct bytes copy = {*at, text.size};
+
+    if (!bytes_present(text))
+        return (struct bytes){0};
+    if (text.size > 0)
+        memcpy(*at, text.data, text.size);
+    *at += text.size;
+    return copy;
+}
+
+static void fence_fill(struct event *event, struct bytes token_id)
+{
+    event->has_fence = true;
+    event->fence = (struct fence){
+        .tenant = event->tenant,
+        .user = event->members[MEMBER_USER_ID],
+        .scope = bytes_present(token_id) ? FENCE_TOKEN : FENCE_EVERYTHING,
+        .name = token_id,
+        .not_before_ms = event->time_ms,
+    };
+}
+
+int event_new_control(struct event **ret, const struct control_fields *fields, struct bytes json)
+{
+    size_t size = sizeof(struct event) + fields->id.size + fields->tenant.size +
+                  fields->publisher.size + fields->user.size + fields->token_id.size + json.size;
+    struct event *event;
+    struct bytes token_id;
+    char *at;
+
+    assert(fields->control != CONTROL_NONE && bytes_present(fields->id));
+    assert((fields->user.size > 0) != (fields->token_id.size > 0));
+    assert(fields->control == CONTROL_REVOCATION || fields->user.size > 0);
+
+    event = calloc(1, size);
+    if (!event)
+        return MCP_AUTH_E_NOMEM;
+    atomic_init(&event->refs, 1);
+    event->size = size;
+    event->control = fields->control;
+    event->type = EVENT_TYPES;
+    event->time_ms = fields->time_ms;
+    at = (char *)(event + 1);
+    event->audience = (struct audience_key *)(event + 1); /* of none */
+    event->id = copy_text(&at, fields->id);
+    event->tenant = copy_text(&at, fields->tenant);
+    event->publisher = copy_text(&at, fields->publisher);
+    event->members[MEMBER_USER_ID] = copy_text(&at, fields->user);
+    token_id = copy_text(&at, fields->token_id);
+    event->json = copy_text(&at, json);
+    assert((size_t)(at - (char *)event) == size);
+    if (fields->control == CONTROL_REVOCATION)
+        fence_fill(event, token_id);
+    *ret = event;
+    return 0;
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_enforce_control.c: a revocation and a disconnection close at once, and are shown to nobody. */
+#include "stage.h"
+
+static struct stage stage;
+
+static void begin(void)
+{
+    stage_init(&stage);
+    stage_start(&stage);
+}
+
+static void sign_in_with(struct client *client, const char *claims)
+{
+    client_connect(client, &stage, SESSION_CONTROL);
+    client_auth(client, stage_token(&stage, claims), NULL);
+    CHECK(client_reads(client, "auth_ok", NULL));
+}
+
+/* As the bus would; the number of sessions closed. */
+static int control(enum event_control what, const char *user, const char *token_id)
+{
+    uint64_t n = stage.past_n + 1;
+    struct entry *entry = &stage.past[n];
+    struct control_fields fields = {.control = what,
+                                    .id = BYTES("c"),
+                                    .tenant = BYTES(""),
+                                    .publisher = BYTES(""),
+                                    .user = bytes_of(user),
+                                    .token_id = bytes_of(token_id),
+                                    .time_ms = stage.now.wall_ms};
+    int closed;
+
+    CHECK_EQ(event_new_control(&entry->event, &fields, BYTES("{}")), 0);
+    entry->n = n;
+    entry->check = position_check(STAGE_EPOCH, n, entry->event->tenant, entry->event->id);
+    stage.past_n = n;
+    closed = hub_effect(stage.hub, entry->event);
+    return closed;
+}
+
+TEST(a_revoked_user_is_closed_before_anything_is_announced_and_newer_tokens_stay)
+{
+    struct client first, second, newer, other;
+    int64_t now_s;
+
+    begin();
+    client_sign_in(&first, &stage, SESSION_CONTROL, "ann", NULL);
+    client_sign_in(&second, &stage, SESSION_PLAIN, "ann", NULL);
+    client_sign_in(&other, &stage, SESSION_CONTROL, "bob", "\"admin\"");
+    now_s = stage.now.wall_ms / 1000;
+    stage.rules.leeway_ms = 60000;
+    {
+        char claims[128];
+
+        snprintf(claims, sizeof claims, "\"sub\":\"ann\",\"iat\":%lld", (long long)now_s + 30);
+        sign_in_with(&newer, claims);
+    }
+    CHECK_EQ(control(CONTROL_REVOCATION, "ann", NULL), 2);
+    CHECK(client_closed(&first, CLOSE_TOKEN_REVOKED));
+    CHECK(client_closed(&second, CLOSE_TOKEN_REVOKED));
+    stage_announce(&stage, 1);
+    CHECK(client_quiet(&newer) && client_quiet(&other));
+    CHECK_EQ(stage.hub->head.n, 1);
+    client_gone(&first);
+    client_gone(&second);
+    client_gone(&newer);
+    client_gone(&other);
+    stage_done(&stage);
+}
+
+TEST(a_revoked_token_is_closed_and_does_not_sign_in_again)
+{
+    struct client revoked, other, again;
+
+    begin();
+    sign_in_with(&revoked, "\"sub\":\"ann\",\"jti\":\"t1\"");
+    sign_in_with(&other, "\"sub\":\"ann\",\"jti\":\"t2\"");
+    CHECK_EQ(control(CONTROL_REVOCATION, NULL, "t1"), 1);
+    CHECK(client_closed(&revoked, CLOSE_TOKEN_REVOKED));
+    CHECK(client_quiet(&other));
+    client_connect(&again, &stage, SESSION_CONTROL);
+    client_auth(&again, stage_token(&stage, "\"sub\":\"ann\",\"jti\":\"t1\""), NULL);
+    CHECK(client_closed(&again, CLOSE_TOKEN_REVOKED));
+    client_gone(&revoked);
+    client_gone(&other);
+    client_gone(&again);
+    stage_done(&stage);
+}
+
+TEST(a_disconnected_user_may_sign_in_again)
+{
+    struct client first, again;
+
+    begin();
+    client_sign_in(&first, &stage, SESSION_CONTROL, "ann", NULL);
+    CHECK_EQ(control(CONTROL_DISCONNECT, "ann", NULL), 1);
+    CHECK(client_closed(&first, CLOSE_DISCONNECTED));
+    client_sign_in(&again, &stage, SESSION_CONTROL, "ann", NULL);
+    CHECK_EQ(control(CONTROL_DISCONNECT, "nobody", NULL), 0);
+    CHECK(client_quiet(&again));
+    client_gone(&first);
+    client_gone(&again);
+    stage_done(&stage);
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_event_control.c: an entry that withdraws has its fence and its audience is nobody. */
+#include "model/event.h"
+
+#include "unit.h"
+
+TEST(a_revoked_user_is_fenced_from_everything_and_nobody_is_shown_it)
+{
+    struct control_fields fields = {.control = CONTROL_REVOCATION,
+                                    .id = BYTES("c1"),
+                                    .tenant = BYTES("acme"),
+                                    .publisher = BYTES("root"),
+                                    .user = BYTES("ann"),
+                                    .time_ms = 77};
+    struct event *event;
+
+    CHECK_EQ(event_new_control(&event, &fields, BYTES("{}")), 0);
+    CHECK(event->has_fence && event_has_effect(event));
+    CHECK_EQ(event->fence.scope, FENCE_EVERYTHING);
+    CHECK_EQ(event->fence.not_before_ms, 77);
+    CHECK_TEXT(event->fence.user, "ann");
+    CHECK_TEXT(event->fence.tenant, "acme");
+    CHECK(!bytes_present(event->fence.name));
+    CHECK_EQ(event->audience_count, 0);
+    CHECK_EQ(event->type, EVENT_TYPES);
+    event_unref(event);
+}
+
+TEST(a_revoked_token_is_fenced_by_its_id_alone)
+{
+    struct control_fields fields = {.control = CONTROL_REVOCATION,
+                                    .id = BYTES("c1"),
+                                    .tenant = BYTES(""),
+                                    .publisher = BYTES(""),
+                                    .token_id = BYTES("jti-1")};
+    struct event *event;
+
+    CHECK_EQ(event_new_control(&event, &fields, BYTES("{}")), 0);
+    CHECK_EQ(event->fence.scope, FENCE_TOKEN);
+    CHECK_TEXT(event->fence.name, "jti-1");
+    CHECK(!bytes_present(event->fence.user));
+    CHECK(!bytes_present(event->members[MEMBER_USER_ID]));
+    event_unref(event);
+}
+
+TEST(a_disconnection_takes_nothing_away_and_is_an_effect_all_the_same)
+{
+    struct control_fields fields = {.control = CONTROL_DISCONNECT,
+                                    .id = BYTES("c1"),
+                                    .tenant = BYTES(""),
+                                    .publisher = BYTES(""),
+                                    .user = BYTES("ann")};
+    struct event *event;
+
+    CHECK_EQ(event_new_control(&event, &fields, BYTES("{}")), 0);
+    CHECK(!event->has_fence && event_has_effect(event));
+    CHECK_TEXT(event->members[MEMBER_USER_ID], "ann");
+    event_unref(event);
+}

@@ -36,7 +36,8 @@ static int read_token_file(struct call *call)
     FILE *file = strcmp(call->token_file, "-") == 0 ? stdin : fopen(call->token_file, "re");
     size_t size;
 
-    call->token_text = calloc(1, TOKEN_FILE_SIZE_MAX + 1);
+    if (!call->token_text)
+        call->token_text = calloc(1, TOKEN_FILE_SIZE_MAX + 1);
     if (!file || !call->token_text) {
         say_error(call->command, "--token-file %s: %s", call->token_file, strerror(errno));
         if (file && file != stdin)
@@ -55,7 +56,7 @@ static int read_token_file(struct call *call)
     return STATUS_FAILURE;
 }
 
-int call_open(struct call *call, bool token_needed)
+int call_resolve(struct call *call, bool token_needed)
 {
     int r;
 
@@ -75,6 +76,22 @@ int call_open(struct call *call, bool token_needed)
                                  "`mcp-auth token` makes one, and `serve --dev` prints three");
         return STATUS_USAGE;
     }
+    return STATUS_OK;
+}
+
+int call_token_again(struct call *call)
+{
+    if (!call->token_file || strcmp(call->token_file, "-") == 0)
+        return STATUS_FAILURE;
+    return read_token_file(call);
+}
+
+int call_open(struct call *call, bool token_needed)
+{
+    int r = call_resolve(call, token_needed);
+
+    if (r != STATUS_OK)
+        return r;
     r = mcp_auth_http_open(&call->http, call->url, call->token, CALL_TIMEOUT_MS);
     if (r == MCP_AUTH_E_INVALID)
         say_error(call->command,

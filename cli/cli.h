@@ -87,6 +87,10 @@ struct call {
 void call_init(struct call *call, const char *command);
 /* --url, --token, --token-file: 1 taken, 0 another flag, negative: said what is wrong. */
 MUST_CHECK int call_flag(struct call *call, struct args *args);
+/* Fills in url and token by MCP_AUTH_URL, the file and MCP_AUTH_TOKEN. A status. */
+MUST_CHECK int call_resolve(struct call *call, bool token_needed);
+/* Reads --token-file again, into call->token: somebody may have renewed it. A status. */
+MUST_CHECK int call_token_again(struct call *call);
 /* Opens with MCP_AUTH_URL and MCP_AUTH_TOKEN where no flag said otherwise. A status. */
 MUST_CHECK int call_open(struct call *call, bool token_needed);
 void call_done(struct call *call);
@@ -96,6 +100,7 @@ void call_explain(const struct call *call, const mcp_auth_http_answer *answer);
 /* One file each: cmd_NAME.c. */
 int cmd_serve(struct args *args);
 int cmd_publish(struct args *args);
+int cmd_tail(struct args *args);
 int cmd_token(struct args *args);
 int cmd_stats(struct args *args);
 int cmd_config(struct args *args);

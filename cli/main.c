@@ -12,6 +12,7 @@ static const struct command {
 } commands[] = {
     {"serve", cmd_serve, "run the server; --dev to try it at once"},
     {"publish", cmd_publish, "publish events: by flags, or JSON lines on standard input"},
+    {"tail", cmd_tail, "follow events live in the terminal; comes back by itself"},
     {"token", cmd_token, "make a token for development, or inspect one"},
     {"stats", cmd_stats, "show the counters of a running server"},
     {"config", cmd_config, "print every setting with its value, source and help"},
@@ -58,7 +59,7 @@ int main(int argc, char **argv)
         }
     }
     say_error("", "%s is not a command", name);
-    fprintf(stderr, "Commands: serve, publish, token, stats, config, version. "
+    fprintf(stderr, "Commands: serve, publish, tail, token, stats, config, version. "
                     "Try: mcp-auth --help\n");
     return STATUS_USAGE;
 }

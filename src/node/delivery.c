@@ -134,8 +134,12 @@ static void port_announce(void *owner, unsigned hub, const struct entry *entry)
 {
     struct node *node = owner;
 
-    if (hub == 0)
+    if (hub == 0) {
         node->announcing = delivery_take(node, entry);
+        if (node->observe)
+            node->observe(node->observe_owner, entry->event,
+                          &(struct position){node->epoch, entry->n, entry->check});
+    }
     post(node->announcing, hub, announce_in_hub);
 }
 

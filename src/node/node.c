@@ -110,6 +110,13 @@ int node_attach(struct node *node, struct mailbox *mailbox, struct hub **ret)
     return 0;
 }
 
+void node_observe(struct node *node, node_observe_fn observe, void *owner)
+{
+    assert(!node->running);
+    node->observe = observe;
+    node->observe_owner = owner;
+}
+
 int node_start(struct node *node)
 {
     struct broadcast_port port = delivery_port;

@@ -17,6 +17,9 @@ MUST_CHECK int node_new(struct node **ret, const struct settings *settings, stru
  * for it come through `mailbox` (the loop runs it: mailbox_run(mailbox, ...)). Both stay the
  * caller's thread's own; hub_free is called by node_free. */
 MUST_CHECK int node_attach(struct node *node, struct mailbox *mailbox, struct hub **ret);
+/* Before node_start: told of each event when it is announced, in the bus thread. */
+typedef void (*node_observe_fn)(void *owner, const struct event *event, const struct position *at);
+void node_observe(struct node *node, node_observe_fn observe, void *owner);
 MUST_CHECK int node_start(struct node *node); /* the bus thread */
 /* Ends the bus thread: what was accepted before is still announced and answered to the mailboxes. */
 void node_stop(struct node *node);
@@ -66,7 +69,7 @@ MUST_CHECK int publication_new(struct publication **ret, unsigned count_max,
 /* Takes the reference on event. Asserts that there is room. */
 void publication_add(struct publication *publication, struct event *event);
 void publication_free(struct publication *publication);
-/* Thread any that has attached a hub; never waits. Publication is answered when every event is on
+/* Thread any between node_start and node_stop; never waits. Publication is answered when every event is on
  * its way to every hub and all that it takes away is gone. */
 void node_publish(struct node *node, struct publication *publication);
 

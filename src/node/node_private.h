@@ -60,7 +60,9 @@ struct node {
     struct publication *publishing;                   /* while its outcomes come */
     struct publication *waiting_first, *waiting_last; /* by last_n, linked by note.next */
     uint64_t announced_n;
-    struct map seats;          /* of users with connections (seats.c) */
+    struct map seats;        /* of users with connections (seats.c) */
+    node_observe_fn observe; /* NULL: nobody looks */
+    void *observe_owner;
     struct fence_table fences; /* all in force: to count them, and for what joins later */
 
     /* Written by the bus thread (backlog_bytes by publishers too), read by any. */

@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@
 #include "model/limits.h"
 #include "server/descriptors.h"
 #include "server/dev.h"
+#include "server/host.h"
 #include "server/keys.h"
 #include "server/listen.h"
 #include "server/log_writer.h"
@@ -36,6 +38,8 @@ struct mcp_auth_server {
     unsigned workers_count;
     struct listen listen;
     int gone_fd, hurry_fd; /* eventfds: a worker has nobody left; stop waiting */
+    struct observer *observer;
+    atomic_uint visitors; /* calls of the host that use the node now */
     atomic_bool stopping;
     bool logging, started, node_started;
 };
@@ -244,6 +248,35 @@ static void settle(mcp_auth_server *server)
     }
 }
 
+bool server_enter(mcp_auth_server *server)
+{
+    /* Counted before it is asked: either stop sees the visitor, or the visitor sees the stop. */
+    atomic_fetch_add(&server->visitors, 1);
+    if (server->started && !atomic_load(&server->stopping))
+        return true;
+    atomic_fetch_sub(&server->visitors, 1);
+    return false;
+}
+
+void server_leave(mcp_auth_server *server)
+{
+    atomic_fetch_sub(&server->visitors, 1);
+}
+
+struct node *server_node(const mcp_auth_server *server)
+{
+    return server->node;
+}
+
+int server_take_observer(mcp_auth_server *server, struct observer *observer)
+{
+    if (server->started)
+        return MCP_AUTH_E_INVALID;
+    observer_free(server->observer);
+    server->observer = observer;
+    return 0;
+}
+
 void mcp_auth_server_stop(mcp_auth_server *server, int drain_ms)
 {
     assert(server);
@@ -258,6 +291,8 @@ void mcp_auth_server_stop(mcp_auth_server *server, int drain_ms)
     for (unsigned i = 0; i < server->workers_count; i++)
         worker_drain(server->workers[i]);
     wait_until_gone(server, drain_ms);
+    while (atomic_load(&server->visitors) > 0)
+        sched_yield(); /* they never wait, and no more come in */
     /* The bus first: what was accepted is still announced, and effects wait for the workers. */
     if (server->node_started)
         node_stop(server->node);
@@ -276,6 +311,7 @@ void mcp_auth_server_free(mcp_auth_server *server)
         worker_free(server->workers[i]);
     free(server->workers);
     node_free(server->node);
+    observer_free(server->observer);
     listen_done(&server->listen);
     api_done(&server->api);
     admission_free(server->admission);

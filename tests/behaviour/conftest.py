@@ -6,6 +6,7 @@ import inspect
 
 import pytest
 
+from installed import Installed
 from serving import API_KEY, Server
 
 TEST_SECONDS = 60
@@ -86,6 +87,12 @@ def server(shared_server):
     assert shared_server.alive(), f"an earlier test ended the server:\n{shared_server.log[-8000:]}"
     yield shared_server
     assert shared_server.alive(), f"the server ended:\n{shared_server.log[-8000:]}"
+
+
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory):
+    """The library and its headers, installed once for all tests that link it."""
+    return Installed(tmp_path_factory.mktemp("installed"))
 
 
 @pytest.fixture

@@ -436,6 +436,21 @@ static void begin(void)
         fail("cannot start", 0, 0);
 }
 
+/* While all of them sign in, publish and are told: the same rules in other memory. */
+static void reload(void)
+{
+    const struct policy *policy;
+    struct keyring *keys;
+    const char *why;
+
+    if (policy_new(&policy, &policy_default) < 0 || keyring_new(&keys, 0) < 0 ||
+        keyring_add_secret(keys, BYTES(SECRET), &why) < 0 ||
+        node_reload(node, &settings, keys, policy) < 0)
+        fail("cannot reload", 0, 0);
+    policy_unref(policy);
+    keyring_unref(keys);
+}
+
 static void check_worker(const struct worker *worker, const struct node_stats *stats)
 {
     const struct viewer *viewers = worker->viewers;
@@ -464,6 +479,7 @@ int main(void)
             fail("cannot start a thread", i, 0);
     while (atomic_load(&idle) < WORKERS) {
         node_stats(node, &stats); /* any thread may ask at any time */
+        reload();
         poll(NULL, 0, 20);
     }
     node_stop(node);

@@ -485,39 +485,6 @@ TEST(a_development_server_has_a_throw_away_secret_and_listens_on_loopback_only)
     settings_free(s);
 }
 
-static void note_difference(void *owner, const char *name, bool live)
-{
-    (void)owner;
-    tell(NULL, name);
-    tell(NULL, live ? "live" : "restart");
-}
-
-TEST(what_differs_is_named_with_whether_it_can_change_while_a_server_runs)
-{
-    struct settings *a, *b;
-    struct settings_builder *builder = fresh();
-
-    set(builder, "MCP_AUTH_ADMIN_ROLES", "one,two");
-    set(builder, "MCP_AUTH_JWT_SECRET", SECRET);
-    set(builder, "MCP_AUTH_TOKEN_ISSUER", "same");
-    a = finish(builder);
-    builder = fresh();
-    set(builder, "MCP_AUTH_ADMIN_ROLES", "one,too");
-    set(builder, "MCP_AUTH_TOKEN_ISSUER", "same");
-    set(builder, "MCP_AUTH_PUBLISH_RATE", "7");
-    set(builder, "MCP_AUTH_LOG_FORMAT", "json");
-    set(builder, "REDIS_URL", "redis://elsewhere");
-    b = finish(builder);
-    settings_compare(a, b, note_difference, NULL);
-    assert_string_equal(told, "MCP_AUTH_JWT_SECRET\nlive\nMCP_AUTH_ADMIN_ROLES\nrestart\n"
-                              "MCP_AUTH_PUBLISH_RATE\nlive\nMCP_AUTH_LOG_FORMAT\nrestart\n");
-    told[0] = '\0';
-    settings_compare(b, b, note_difference, NULL);
-    assert_string_equal(told, "");
-    settings_free(a);
-    settings_free(b);
-}
-
 TEST(odd_bytes_never_reach_the_text_of_a_problem)
 {
     struct settings_builder *builder = fresh();

@@ -46,7 +46,8 @@ MCP_AUTH_API MCP_AUTH_MUST_CHECK int mcp_auth_server_start(mcp_auth_server *serv
  * Ownership  `options` is copied from. `problem` may be NULL.
  * Thread     as the other calls, and not beside mcp_auth_server_stop; it does not hold up any
  *            connection.
- * Errors     MCP_AUTH_E_INVALID, _IO, _SYSTEM, _NOMEM: nothing changed; _STOPPING. */
+ * Errors     MCP_AUTH_E_INVALID, _IO, _SYSTEM, _NOMEM: nothing changed; _STOPPING when
+ *            it does not run. */
 MCP_AUTH_API MCP_AUTH_MUST_CHECK int mcp_auth_server_reload(mcp_auth_server *server,
                                                             mcp_auth_options *options,
                                                             mcp_auth_problem_fn problem,

@@ -179,8 +179,14 @@ async def test_a_changed_secret_ends_what_the_old_one_signed(launch, tmp_path):
 
 async def test_the_policy_file_changes_who_sees_what_while_all_stay(launch, tmp_path):
     path, tenant = tmp_path / "policy.json", unique("t")
-    path.write_text("{}")
+    path.write_text('{"privacy": "id"}')
     server = launch({"MCP_AUTH_POLICY_FILE": path, "MCP_AUTH_WORKERS": 4})
+    ann = await join(server, "ann", tenant)
+    named = server.publish(event("user_updated", user_id="eve", user_name="Eve",
+                                 target_user_id="ann", tenant_id=tenant))["id"]
+    seen = await ann.event(named)
+    assert seen["user_id"] == "eve" and "user_name" not in seen
+    await ann.close()
     auditors = await asyncio.gather(*(join(server, f"a{i}", tenant, roles=["auditor"])
                                       for i in range(MANY)))
     bob = await join(server, "bob", tenant)

@@ -7,7 +7,7 @@ import socket
 import time
 
 import raw
-from clients import Client, join, settle
+from clients import join, settle
 from events import event
 from tokens import admin, mint, unique
 
@@ -151,6 +151,50 @@ def test_every_close_that_is_provoked_is_counted_once_under_its_code(launch):
     assert metrics("upgrades_total") == sum(wanted.values()), "each ended once"
     assert metrics("closes_total", code="4001", reason="Authentication failed") == 1
     assert metrics("closes_total", code="4205", reason="Authentication required") == 1
+
+
+def signed_in(server, token):
+    client = raw.RawClient(server, SESSION, token=token)
+    assert json.loads(client.until(raw.TEXT))["type"] == "auth_ok"
+    return client
+
+
+def test_closes_that_the_session_decides_are_counted_and_a_stream_is_no_websocket(launch):
+    server = launch({"WEBSOCKET_MAX_CONNECTIONS": 1, "WEBSOCKET_HEARTBEAT_INTERVAL": 1})
+    tenant = unique("t")
+    boss = admin(tenant)
+    clients, wanted = [signed_in(server, mint("u", tenant))], {}
+    assert close_by_frames(server, token=mint("v", tenant)) == 4204
+    assert server.request("POST", "/v1/revocations", json.dumps({"user_id": "u"}), boss,
+                          {"Content-Type": "application/json"}).status == 200
+    assert clients[0].closed()[0] == 4102
+    server.wait_stats(active_connections=0)
+    clients.append(signed_in(server, mint("w", tenant)))
+    assert clients[1].closed()[0] == 4201
+    server.wait_stats(active_connections=0)
+    clients.append(signed_in(server, mint("x", tenant)))
+    server.publish(event("user_deleted", target_user_id="x", user_id="x", tenant_id=tenant))
+    assert clients[2].closed()[0] == 4002
+    server.wait_stats(active_connections=0)
+    auth = {"type": "auth", "token": mint("y", tenant), "position": "nowhere"}
+    assert close_by_frames(server, raw.frame(raw.TEXT, json.dumps(auth))) == 4301
+    for code in ("4204", "4102", "4201", "4002", "4301"):
+        wanted["server", code] = 1
+    for client in clients:
+        client.close()
+    server.wait_stats(active_connections=0)
+    with raw.connect(server) as stream:
+        stream.sendall(f"GET /v1/events/stream HTTP/1.1\r\nHost: x\r\n"
+                       f"Authorization: Bearer {mint('z', tenant)}\r\n\r\n".encode())
+        server.wait_stats(active_connections=1)
+        assert Metrics(server)("connections_active") == 1
+        assert server.request("POST", "/v1/users/z/disconnect", token=boss).status == 200
+        raw.receive_all(stream)
+    metrics = wait(server, lambda m: m("sockets_open") == 1)
+    assert metrics.closes() == wanted
+    assert metrics("closes_total", code="4004", reason="Disconnected by an administrator") == 1
+    assert metrics("fences") >= 0 and metrics("fence_bytes") > 0
+    assert metrics("upgrades_total") == sum(wanted.values())
 
 
 async def test_the_histogram_counts_each_delivery_and_no_replay(launch):

@@ -3,7 +3,7 @@
 #include "api/api.h"
 #include "net/exchange.h"
 
-#define METRICS_SIZE_MAX 32768u
+#define METRICS_SIZE_MAX 65536u /* 256 workers, each with a line of some 60 bytes */
 #define PREFIX "mcp_auth_"
 
 static void put_head(struct strbuf *out, const char *name, const char *type, const char *help)
@@ -21,9 +21,9 @@ static void put(struct strbuf *out, const char *name, const char *type, unsigned
 static void put_sessions(struct strbuf *out, const struct node_stats *stats)
 {
     put(out, "connections_active", "gauge", stats->active_connections,
-        "WebSocket connections that are signed in.");
+        "Sessions that are signed in: WebSocket connections and event streams.");
     put(out, "connections_waiting", "gauge", stats->waiting_connections,
-        "WebSocket connections that have not signed in yet.");
+        "Sessions that have not signed in yet.");
     put(out, "sign_ins_total", "counter", stats->sign_ins, "Successful sign-ins.");
     put(out, "auth_failures_total", "counter", stats->auth_failures,
         "Tokens that were not accepted.");
@@ -37,8 +37,26 @@ static void put_sessions(struct strbuf *out, const struct node_stats *stats)
         "Messages received from clients.");
     put(out, "scope_changes_total", "counter", stats->scope_changes,
         "Live identities made smaller by a fence.");
-    put(out, "frame_log_bytes", "gauge", stats->frame_log_bytes,
-        "Bytes of frames kept for clients that have not read them yet.");
+}
+
+/* A mean and percentiles are the reader's to compute; the buckets are cumulative, as the format
+ * wants them. */
+static void put_latency(struct strbuf *out, const struct latency_sums *latency)
+{
+    static const char name[] = PREFIX "delivery_latency_seconds";
+    unsigned long long count = 0;
+
+    put_head(out, "delivery_latency_seconds", "histogram",
+             "From an event's acceptance until it was queued to its live receivers of one worker; "
+             "counts deliveries, replays excepted.");
+    for (unsigned i = 0; i < LATENCY_BOUNDS; i++) {
+        count += latency->buckets[i];
+        strbuf_printf(out, "%s_bucket{le=\"%g\"} %llu\n", name, (double)latency_bound_ns(i) / 1e9,
+                      count);
+    }
+    count += latency->buckets[LATENCY_BOUNDS];
+    strbuf_printf(out, "%s_bucket{le=\"+Inf\"} %llu\n%s_sum %.9f\n%s_count %llu\n", name, count,
+                  name, (double)latency->sum_ns / 1e9, name, count);
 }
 
 static void put_events(struct strbuf *out, const struct node_stats *stats)
@@ -46,21 +64,74 @@ static void put_events(struct strbuf *out, const struct node_stats *stats)
     put(out, "events_published_total", "counter", stats->events_published, "Events accepted.");
     put(out, "events_duplicate_total", "counter", stats->events_duplicate,
         "Events whose id was there already.");
-    put(out, "events_refused_total", "counter", stats->publish_refused,
-        "Events refused by a limit or a conflict.");
     put(out, "security_events_total", "counter", stats->security_events,
         "Events of the security family.");
     put(out, "effects_total", "counter", stats->effects, "Events that took authority away.");
     put(out, "fences", "gauge", stats->fences, "Fences in force.");
     put(out, "history_events", "gauge", stats->history_events, "Events kept for resuming.");
-    put(out, "history_bytes", "gauge", stats->history_bytes, "Bytes of the events kept.");
-    put(out, "backlog_events", "gauge", stats->backlog, "Events accepted and not yet announced.");
+    put(out, "dedupe_ids", "gauge", stats->dedupe_ids, "Ids kept to know an event again.");
+    put(out, "backlog_events", "gauge", stats->backlog,
+        "Entries of the stream not yet announced: they wait for an effect to be applied.");
+    put(out, "backlog_bytes", "gauge", stats->backlog_bytes,
+        "Bytes of events given to the bus whose publisher has no answer yet.");
     put(out, "bus_ok", "gauge", stats->bus != BUS_DEGRADED, "0 while the bus is unavailable.");
+}
+
+/* What grows with use; what a connection costs by itself is not among it. */
+static void put_memory(struct strbuf *out, const struct node_stats *stats)
+{
+    put(out, "frame_log_bytes", "gauge", stats->frame_log_bytes,
+        "Bytes of frames kept for clients that have not read them yet.");
+    put(out, "history_bytes", "gauge", stats->history_bytes, "Bytes of the events kept.");
+    put(out, "fence_bytes", "gauge", stats->fence_bytes,
+        "Bytes of the fences in force, in the bus and in each worker.");
+    put(out, "dedupe_bytes", "gauge", stats->dedupe_bytes,
+        "Bytes of the ids kept to know an event again.");
+}
+
+static void put_lag(struct strbuf *out, const struct node *node, unsigned workers)
+{
+    put_head(out, "worker_lag_events", "gauge",
+             "Entries of the stream that a worker has not announced yet.");
+    for (unsigned i = 0; i < workers; i++)
+        strbuf_printf(out, PREFIX "worker_lag_events{worker=\"%u\"} %llu\n", i,
+                      node_hub_lag(node, i));
+}
+
+static void put_error(struct strbuf *out, const char *name, enum error_code code,
+                      unsigned long long count)
+{
+    struct bytes text = error_code_text(code);
+
+    strbuf_printf(out, PREFIX "%s{code=\"%.*s\",status=\"%d\"} %llu\n", name, (int)text.size,
+                  text.data, error_code_status(code), count);
+}
+
+static void put_refused(struct strbuf *out, const struct node_stats *stats)
+{
+    static const char *const reasons[PUBLICATION_RESULTS] = {
+        [PUBLICATION_CONFLICT] = "conflict",
+        [PUBLICATION_RATE_LIMITED] = "rate_limited",
+        [PUBLICATION_OVERLOADED] = "overloaded",
+        [PUBLICATION_STOPPING] = "stopping",
+    };
+
+    put_head(out, "events_refused_total", "counter",
+             "Well-formed events refused, by reason; a batch is refused whole.");
+    for (unsigned i = 0; i < PUBLICATION_RESULTS; i++)
+        if (reasons[i])
+            strbuf_printf(out, PREFIX "events_refused_total{reason=\"%s\"} %llu\n", reasons[i],
+                          stats->refused_by[i]);
+    put_head(out, "publish_bodies_refused_total", "counter",
+             "Bodies of publish requests refused for what is in them, by error code.");
+    for (unsigned code = 0; code < ERROR_CODES; code++)
+        put_error(out, "publish_bodies_refused_total", code, stats->bodies_refused[code]);
 }
 
 static void put_closes(struct strbuf *out, const struct node_stats *stats)
 {
-    put_head(out, "closes_total", "counter", "Sessions closed by the server, by code and reason.");
+    put_head(out, "closes_total", "counter",
+             "Sessions closed by the server, event streams too, by code and reason.");
     for (unsigned i = 0; i < CLOSE_REASONS; i++) {
         struct bytes text = close_reason_text(i);
 
@@ -74,6 +145,38 @@ static unsigned long long load(const atomic_ullong *counter)
     return atomic_load_explicit(counter, memory_order_relaxed);
 }
 
+static void put_reason(struct strbuf *out, const char *reason, unsigned long long count)
+{
+    strbuf_printf(out, PREFIX "sockets_refused_total{reason=\"%s\"} %llu\n", reason, count);
+}
+
+static void put_websockets(struct strbuf *out, const struct net_counters *counters)
+{
+    put(out, "upgrades_total", "counter", load(&counters->upgrades), "WebSocket handshakes done.");
+    put_head(out, "websocket_closes_total", "counter",
+             "WebSocket connections ended, by who closed first and the code; 1006: lost or cut "
+             "without a close frame.");
+    for (unsigned i = 0; i < CLOSE_COUNT_ROWS; i++) {
+        struct close_counted row;
+
+        if (close_counted(&counters->closes, i, &row))
+            strbuf_printf(out, PREFIX "websocket_closes_total{by=\"%s\",code=\"%s\"} %llu\n",
+                          row.by, row.code, row.count);
+    }
+}
+
+static void put_http(struct strbuf *out, const struct net_counters *counters)
+{
+    put(out, "http_requests_total", "counter", load(&counters->requests), "HTTP requests.");
+    put_head(out, "http_answers_total", "counter", "HTTP answers by class of status.");
+    for (unsigned i = 2; i < ARRAY_COUNT(counters->answers); i++)
+        strbuf_printf(out, PREFIX "http_answers_total{status=\"%uxx\"} %llu\n", i,
+                      load(&counters->answers[i]));
+    put_head(out, "http_refusals_total", "counter", "HTTP answers that are an error, by its code.");
+    for (unsigned code = 0; code < ERROR_CODES; code++)
+        put_error(out, "http_refusals_total", code, load(&counters->refusals[code]));
+}
+
 static void put_net(struct strbuf *out, const struct net_config *net)
 {
     const struct net_counters *counters = net->counters;
@@ -84,20 +187,19 @@ static void put_net(struct strbuf *out, const struct net_config *net)
     put(out, "sockets_unauthenticated", "gauge", admission_count(net->admission),
         "Sockets that have not shown who they are.");
     put(out, "sockets_accepted_total", "counter", load(&counters->accepted), "Sockets accepted.");
-    put(out, "sockets_refused_total", "counter", load(&counters->refused),
-        "Sockets refused because too many were not signed in.");
+    put_head(out, "sockets_refused_total", "counter", "Sockets turned away at once, by reason.");
+    put_reason(out, "unauthenticated", admission_refused_total(net->admission));
+    put_reason(out, "unauthenticated_address", admission_refused_address(net->admission));
+    put_reason(out, "no_memory", load(&counters->refused_no_memory));
+    put_reason(out, "draining", load(&counters->refused_draining));
     put(out, "accept_pauses_total", "counter", load(&counters->accept_pauses),
         "Times accepting paused for want of descriptors or memory.");
     put(out, "socket_timeouts_total", "counter", load(&counters->timeouts),
         "Sockets closed because they were too slow.");
     put(out, "sent_bytes_total", "counter", load(&counters->bytes_sent), "Bytes sent.");
     put(out, "received_bytes_total", "counter", load(&counters->bytes_received), "Bytes received.");
-    put(out, "upgrades_total", "counter", load(&counters->upgrades), "WebSocket handshakes done.");
-    put(out, "http_requests_total", "counter", load(&counters->requests), "HTTP requests.");
-    put_head(out, "http_answers_total", "counter", "HTTP answers by class of status.");
-    for (unsigned i = 2; i < ARRAY_COUNT(counters->answers); i++)
-        strbuf_printf(out, PREFIX "http_answers_total{status=\"%uxx\"} %llu\n", i,
-                      load(&counters->answers[i]));
+    put_websockets(out, counters);
+    put_http(out, counters);
 }
 
 void metrics_get(struct exchange *exchange)
@@ -110,6 +212,10 @@ void metrics_get(struct exchange *exchange)
     strbuf_init(&text, METRICS_SIZE_MAX);
     put_sessions(&text, &stats);
     put_events(&text, &stats);
+    put_refused(&text, &stats);
+    put_latency(&text, &stats.latency);
+    put_lag(&text, api->node, stats.workers);
+    put_memory(&text, &stats);
     put_closes(&text, &stats);
     put_net(&text, api->net);
     put(&text, "workers", "gauge", stats.workers, "Event loops.");

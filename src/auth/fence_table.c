@@ -46,6 +46,15 @@ static bool compose_key(struct bytes tenant, struct bytes user, bool is_token,
     return true;
 }
 
+static size_t user_bytes(const struct fence_user *user)
+{
+    size_t bytes = sizeof *user + user->key_size + user->room * sizeof *user->fences;
+
+    for (unsigned i = 0; i < user->count; i++)
+        bytes += user->fences[i].name.size;
+    return bytes;
+}
+
 static void user_free(struct fence_user *user)
 {
     if (!user)
@@ -73,6 +82,7 @@ void fence_table_done(struct fence_table *table)
         user_free(user);
     map_done(&table->users);
     table->fences_count = 0;
+    table->bytes = 0;
 }
 
 static struct fence *user_find(struct fence_user *user, enum fence_scope scope, struct bytes name)
@@ -138,6 +148,7 @@ static int user_append(struct fence_user *user, const struct fence *fence)
 static int user_add(struct fence_table *table, struct fence_user *user, const struct fence *fence)
 {
     struct fence *old = user_find(user, fence->scope, fence->name);
+    size_t before = user_bytes(user);
     int r;
 
     if (old) {
@@ -148,9 +159,11 @@ static int user_add(struct fence_table *table, struct fence_user *user, const st
     if (user->count == FENCE_SCOPES_MAX) {
         table->fences_count -= user->count - 1;
         user_collapse(user, fence->not_before_ms);
+        table->bytes -= before - user_bytes(user);
         return 0;
     }
     r = user_append(user, fence);
+    table->bytes += user_bytes(user) - before; /* also when it failed: there may be more room */
     if (r == 0)
         table->fences_count++;
     return r;
@@ -177,6 +190,7 @@ static int user_new(struct fence_table *table, const char *key, size_t key_size,
         return r;
     }
     table->fences_count++;
+    table->bytes += user_bytes(user);
     return 0;
 }
 
@@ -241,8 +255,10 @@ void fence_table_expire(struct fence_table *table, int64_t before_ms)
 
     while ((user = map_next(&table->users, &cursor))) { /* the map may not change meanwhile */
         table->fences_count -= user->count;
+        table->bytes -= user_bytes(user);
         user_expire(user, before_ms);
         table->fences_count += user->count;
+        table->bytes += user_bytes(user);
         if (user->count == 0) {
             user->next_empty = empty;
             empty = user;
@@ -253,9 +269,15 @@ void fence_table_expire(struct fence_table *table, int64_t before_ms)
         empty = user->next_empty;
         user = map_remove(&table->users, user_key(user));
         assert(user);
+        table->bytes -= user_bytes(user);
         user_free(user);
     }
     assert(table->users.count <= table->fences_count);
+}
+
+size_t fence_table_bytes(const struct fence_table *table)
+{
+    return table->bytes + table->users.capacity * sizeof *table->users.slots;
 }
 
 size_t fence_table_count(const struct fence_table *table)

@@ -9,6 +9,7 @@
 struct fence_table {
     struct map users;
     size_t fences_count;
+    size_t bytes; /* of all users, without the map */
 };
 
 void fence_table_init(struct fence_table *table, const uint8_t seed[16]);
@@ -27,6 +28,7 @@ bool fence_table_has_token(const struct fence_table *table, struct bytes tenant,
                            struct bytes token_id);
 /* Forgets fences with not_before_ms < before_ms. */
 void fence_table_expire(struct fence_table *table, int64_t before_ms);
+size_t fence_table_bytes(const struct fence_table *table); /* of memory asked for */
 size_t fence_table_count(const struct fence_table *table); /* fences, not users */
 
 #endif

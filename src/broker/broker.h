@@ -25,11 +25,17 @@ struct broker {
     const struct broker_operations *operations;
 };
 
+/* What it remembers, to know an event that comes again. */
+struct broker_usage {
+    size_t ids, bytes;
+};
+
 struct broker_operations {
     void (*publish)(struct broker *broker, struct event *event, uint64_t ticket, int64_t wall_ms);
     /* Is there another body under this event's id, as far as this instance knows? */
     bool (*conflicts)(const struct broker *broker, const struct event *event, int64_t wall_ms);
     void (*tick)(struct broker *broker, int64_t wall_ms); /* forgets ids beyond the dedupe window */
+    struct broker_usage (*usage)(const struct broker *broker);
     void (*free)(struct broker *broker);
 };
 
@@ -50,6 +56,11 @@ static inline bool broker_conflicts(const struct broker *broker, const struct ev
 static inline void broker_tick(struct broker *broker, int64_t wall_ms)
 {
     broker->operations->tick(broker, wall_ms);
+}
+
+static inline struct broker_usage broker_usage(const struct broker *broker)
+{
+    return broker->operations->usage(broker);
 }
 
 static inline void broker_free(struct broker *broker)

@@ -24,6 +24,7 @@ struct broker_memory {
     uint64_t epoch, n;
     int64_t dedupe_ms;
     struct map known;
+    size_t known_bytes; /* without the map */
     struct list by_age;
 };
 
@@ -54,6 +55,7 @@ static void forget(struct broker_memory *memory, struct known *known)
 {
     map_remove(&memory->known, known_key(known));
     list_unlink(&known->by_age);
+    memory->known_bytes -= sizeof *known + known->key_size;
     free(known);
 }
 
@@ -102,6 +104,7 @@ static int remember(struct broker_memory *memory, const struct entry *entry, int
         return r;
     }
     list_append(&memory->by_age, &known->by_age);
+    memory->known_bytes += sizeof *known + known->key_size;
     return 0;
 }
 
@@ -150,6 +153,17 @@ static void memory_tick(struct broker *broker, int64_t wall_ms)
     forget_older(memory, wall_ms - memory->dedupe_ms);
 }
 
+static struct broker_usage memory_usage(const struct broker *broker)
+{
+    const struct broker_memory *memory =
+        container_of((struct broker *)(uintptr_t)broker, struct broker_memory, broker);
+
+    return (struct broker_usage){
+        .ids = memory->known.count,
+        .bytes = memory->known_bytes + memory->known.capacity * sizeof *memory->known.slots,
+    };
+}
+
 static void memory_free(struct broker *broker)
 {
     struct broker_memory *memory = memory_of(broker);
@@ -164,6 +178,7 @@ static const struct broker_operations memory_operations = {
     .publish = memory_publish,
     .conflicts = memory_conflicts,
     .tick = memory_tick,
+    .usage = memory_usage,
     .free = memory_free,
 };
 

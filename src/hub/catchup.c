@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "hub/session.h"
 #include "mcp_auth/error.h"
 
@@ -74,12 +75,24 @@ static void begin_live(struct session *s, uint64_t skip_to)
     session_become(s, SESSION_LIVE);
 }
 
+static void log_resume(const struct session *s, const char *words, uint64_t after_n)
+{
+    char id[SESSION_NAME_SIZE];
+
+    if (!log_wanted(LOG_DEBUG))
+        return;
+    session_name(s, id);
+    log_write(LOG_DEBUG, words, LOG_TEXT("connection_id", bytes_of(id)),
+              LOG_INT("after", (long long)after_n), LOG_INT("head", (long long)s->hub->head.n));
+}
+
 /* Its past cannot be given whole, so none of it is. */
 static void lost(struct session *s)
 {
     bool first = s->catchup->first;
 
     counter_add(&s->hub->counters.resumes_lost, 1);
+    log_resume(s, "resume lost", s->catchup->cursor.n);
     if (!first || s->kind == SESSION_PLAIN) {
         session_close(s, CLOSE_POSITION_LOST, -1);
         return;
@@ -159,6 +172,7 @@ static void take_slice(struct session *s, const struct resume_answer *answer)
 
     if (catchup->first) {
         counter_add(&s->hub->counters.resumes, 1);
+        log_resume(s, "resumed", catchup->asked.n);
         catchup->first = false;
         session_say_auth_ok(s, true, catchup->asked);
         if (s->state != SESSION_CATCHUP)

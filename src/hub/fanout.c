@@ -155,4 +155,5 @@ void hub_announce(struct hub *hub, const struct entry *entry)
     enforce_announced(hub, &frames);
     frames_done(&frames);
     hub_relieve(hub);
+    atomic_store_explicit(&hub->counters.head_n, entry->n, memory_order_relaxed);
 }

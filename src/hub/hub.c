@@ -41,6 +41,7 @@ int hub_new(struct hub **ret, unsigned index, const struct hub_settings *setting
     hub->port = *port;
     hub->random = random;
     hub->head = head;
+    atomic_store_explicit(&hub->counters.head_n, head.n, memory_order_relaxed);
     hub->now = now;
     hub->bus = BUS_NONE;
     random->fill(random->owner, &hub->nonce, sizeof hub->nonce);
@@ -112,6 +113,8 @@ int64_t hub_advance(struct hub *hub, struct now now)
             session_due(container_of(timer, struct session, timer));
     }
     atomic_store_explicit(&hub->counters.frame_log_bytes, hub->pool.bytes, memory_order_relaxed);
+    atomic_store_explicit(&hub->counters.fence_bytes, fence_table_bytes(&hub->fences),
+                          memory_order_relaxed);
     return hub_deadline(hub);
 }
 

@@ -108,7 +108,8 @@ struct hub_counters {
     atomic_ullong messages_received;
     atomic_ullong effects, scope_changes;
     atomic_ullong encodings; /* frames composed: at most one per event and view */
-    atomic_ullong frame_log_bytes;
+    atomic_ullong frame_log_bytes, fence_bytes;
+    atomic_ullong head_n; /* the last entry announced here */
     atomic_ullong closes[CLOSE_REASONS];
 };
 
@@ -192,6 +193,9 @@ void session_receive(struct session *session, struct bytes text);
 void session_receive_binary(struct session *session);
 void session_pong(struct session *session);
 bool session_signed_in(const struct session *session);
+/* Its connection_id: differs between sessions, hubs and restarts. */
+#define SESSION_NAME_SIZE 32
+void session_name(const struct session *session, char ret[SESSION_NAME_SIZE]);
 /* Size limit for the next message of the client: smaller before sign-in. */
 size_t session_message_size_max(const struct session *session);
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "hub/session.h"
 #include "mcp_auth/error.h"
 #include "wire/push.h"
@@ -138,6 +139,18 @@ void hub_disconnect(struct session *s)
     free(s);
 }
 
+static void log_closed(const struct session *s, enum close_reason reason)
+{
+    char id[SESSION_NAME_SIZE];
+
+    if (!log_wanted(LOG_DEBUG))
+        return;
+    session_name(s, id);
+    log_write(LOG_DEBUG, "session closed", LOG_TEXT("connection_id", bytes_of(id)),
+              LOG_INT("code", close_reason_code(reason)),
+              LOG_TEXT("reason", close_reason_text(reason)));
+}
+
 void session_close(struct session *s, enum close_reason reason, int64_t retry_after_ms)
 {
     struct strbuf json;
@@ -150,6 +163,7 @@ void session_close(struct session *s, enum close_reason reason, int64_t retry_af
     session_push_json(s, &json);
     strbuf_done(&json);
     counter_add(&s->hub->counters.closes[reason], 1);
+    log_closed(s, reason);
     s->outlet->operations->close(s->outlet, reason, CLOSE_LINGER_MS);
 }
 

@@ -128,9 +128,6 @@ bool session_push_replay(struct session *s, const struct entry *entry, enum view
 struct position session_position(const struct session *s);
 void session_put_position(char ret[POSITION_SIZE], const struct hub *hub, uint64_t n,
                           uint64_t check);
-/* Its connection_id: differs between sessions, hubs and restarts. */
-#define SESSION_NAME_SIZE 32
-void session_name(const struct session *s, char ret[SESSION_NAME_SIZE]);
 void session_say_auth_ok(struct session *s, bool resumed, struct position position);
 
 /* Takes and gives back what a signed-in session holds of its instance. */

@@ -58,6 +58,17 @@ enum auth_result hub_evaluate(struct hub *hub, const struct identity *identity,
     return r == 0 ? AUTH_OK : r == MCP_AUTH_E_REFUSED ? AUTH_FENCED : AUTH_NOMEM;
 }
 
+static void log_signed_in(const struct session *s, const struct identity *identity)
+{
+    char id[SESSION_NAME_SIZE];
+
+    if (!log_wanted(LOG_DEBUG))
+        return;
+    session_name(s, id);
+    log_write(LOG_DEBUG, "signed in", LOG_TEXT("connection_id", bytes_of(id)),
+              LOG_TEXT("user", identity->claims.user), LOG_TEXT("tenant", identity->claims.tenant));
+}
+
 static void enter(struct session *s, struct identity *identity, struct bytes position)
 {
     struct hub *hub = s->hub;
@@ -75,8 +86,7 @@ static void enter(struct session *s, struct identity *identity, struct bytes pos
         return;
     }
     counter_add(&hub->counters.sign_ins, 1);
-    log_write(LOG_DEBUG, "signed in", LOG_TEXT("user", identity->claims.user),
-              LOG_TEXT("tenant", identity->claims.tenant));
+    log_signed_in(s, identity);
     session_start_deadlines(s);
     if (bytes_present(position)) {
         catchup_begin(s, position);

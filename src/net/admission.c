@@ -59,8 +59,10 @@ bool admission_enter(struct admission *admission, const struct peer *peer,
 {
     struct admission_place place = {.cell = ADMISSION_NO_CELL, .taken = true};
 
-    if (!take(&admission->total, admission->total_max))
+    if (!take(&admission->total, admission->total_max)) {
+        atomic_fetch_add_explicit(&admission->refused_total, 1, memory_order_relaxed);
         return false;
+    }
     if (!peer_is_local(peer)) {
         struct bytes network = peer_network(peer);
 
@@ -68,6 +70,7 @@ bool admission_enter(struct admission *admission, const struct peer *peer,
             (uint32_t)siphash(admission->seed, network.data, network.size) & (ADMISSION_CELLS - 1);
         if (!take(&admission->cells[place.cell], admission->per_address_max)) {
             give_back(&admission->total);
+            atomic_fetch_add_explicit(&admission->refused_address, 1, memory_order_relaxed);
             return false;
         }
     }
@@ -88,4 +91,14 @@ void admission_leave(struct admission *admission, struct admission_place *place)
 unsigned admission_count(const struct admission *admission)
 {
     return atomic_load_explicit(&admission->total, memory_order_relaxed);
+}
+
+unsigned long long admission_refused_total(const struct admission *admission)
+{
+    return atomic_load_explicit(&admission->refused_total, memory_order_relaxed);
+}
+
+unsigned long long admission_refused_address(const struct admission *admission)
+{
+    return atomic_load_explicit(&admission->refused_address, memory_order_relaxed);
 }

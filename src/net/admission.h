@@ -20,6 +20,7 @@ struct peer;
 /* Shared by all workers; thread any. */
 struct admission {
     atomic_uint total;
+    atomic_ullong refused_total, refused_address; /* by which of the two ceilings */
     unsigned total_max, per_address_max;
     uint8_t seed[16];
     atomic_uint cells[ADMISSION_CELLS];
@@ -41,5 +42,8 @@ MUST_CHECK bool admission_enter(struct admission *admission, const struct peer *
                                 struct admission_place *ret);
 void admission_leave(struct admission *admission, struct admission_place *place); /* twice: fine */
 unsigned admission_count(const struct admission *admission);
+/* Who was refused so far: for want of a place at all, and of one for their address. */
+unsigned long long admission_refused_total(const struct admission *admission);
+unsigned long long admission_refused_address(const struct admission *admission);
 
 #endif

@@ -82,6 +82,8 @@ void conn_close(struct conn *conn)
 {
     if (conn->state == CONN_CLOSED) /* closing twice is fine */
         return;
+    if (conn->state == CONN_OPEN && !conn->streams)
+        conn_ws_lost(conn);
     loop_unwatch(conn->net->loop, &conn->watch);
     list_unlink(&conn->in_flush);
     list_unlink(&conn->in_again);
@@ -327,6 +329,8 @@ void conn_accept(struct net *net, int fd, const struct sockaddr_storage *address
 
     peer_init(&peer, address);
     if (net->draining) {
+        atomic_fetch_add_explicit(&net->config->counters->refused_draining, 1,
+                                  memory_order_relaxed);
         close(fd);
         return;
     }
@@ -337,6 +341,8 @@ void conn_accept(struct net *net, int fd, const struct sockaddr_storage *address
     conn = calloc(1, sizeof *conn);
     if (!conn) {
         admission_leave(net->config->admission, &place);
+        atomic_fetch_add_explicit(&net->config->counters->refused_no_memory, 1,
+                                  memory_order_relaxed);
         close(fd);
         return;
     }

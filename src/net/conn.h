@@ -134,8 +134,11 @@ void conn_stream_ready(struct conn *conn);
 void conn_stream_end(struct conn *conn); /* all of the session has left */
 
 /* conn_close.c */
-void conn_ws_close(struct conn *conn, uint16_t code, struct bytes text, int64_t linger_ms);
+/* The first reason stands, and is counted. */
+void conn_ws_close(struct conn *conn, enum closer by, uint16_t code, struct bytes text,
+                   int64_t linger_ms);
 void conn_ws_close_reason(struct conn *conn, enum close_reason reason, int64_t linger_ms);
+void conn_ws_lost(struct conn *conn); /* open, and closed without a close frame: counts that */
 void conn_put_close_frame(struct conn *conn); /* what the session left has been sent */
 void conn_finish(struct conn *conn);          /* half-close, and wait for the peer's end */
 void conn_linger_ready(struct conn *conn);

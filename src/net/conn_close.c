@@ -6,10 +6,33 @@
 
 #include "net/conn.h"
 
-void conn_ws_close(struct conn *conn, uint16_t code, struct bytes text, int64_t linger_ms)
+#define CLOSE_LOST 1006 /* never on the wire: its name for no close frame (section 7.4.1) */
+
+static void count(const struct conn *conn, enum closer by, uint16_t code)
+{
+    char id[SESSION_NAME_SIZE] = "", peer[PEER_TEXT_SIZE];
+
+    close_count(&conn->net->config->counters->closes, by, code);
+    if (!log_wanted(LOG_DEBUG))
+        return;
+    if (conn->session)
+        session_name(conn->session, id);
+    log_write(LOG_DEBUG, "connection closed", LOG_TEXT("connection_id", bytes_of(id)),
+              LOG_INT("code", code), LOG_TEXT("by", bytes_of(closer_text(by))),
+              LOG_TEXT("peer", peer_text(&conn->peer, peer)));
+}
+
+void conn_ws_lost(struct conn *conn)
+{
+    count(conn, CLOSER_NOBODY, CLOSE_LOST);
+}
+
+void conn_ws_close(struct conn *conn, enum closer by, uint16_t code, struct bytes text,
+                   int64_t linger_ms)
 {
     if (conn->state == CONN_CLOSED || conn->state == CONN_CLOSING || conn->state == CONN_LINGER)
         return; /* the first reason stands */
+    count(conn, by, code);
     conn->close_code = code;
     conn->close_text = text;
     if (linger_ms < 0)
@@ -22,7 +45,8 @@ void conn_ws_close(struct conn *conn, uint16_t code, struct bytes text, int64_t 
 
 void conn_ws_close_reason(struct conn *conn, enum close_reason reason, int64_t linger_ms)
 {
-    conn_ws_close(conn, (uint16_t)close_reason_code(reason), close_reason_text(reason), linger_ms);
+    conn_ws_close(conn, CLOSER_SERVER, (uint16_t)close_reason_code(reason),
+                  close_reason_text(reason), linger_ms);
 }
 
 /* All of the session has left, so its place is free; our close frame follows. */

@@ -39,6 +39,7 @@ void conn_ws_open(struct conn *conn, enum session_kind kind, struct identity *id
     conn->outlet.operations = &outlet_operations;
     conn_become(conn, CONN_OPEN); /* before the session is there: it may close at once */
     if (hub_connect(net->hub, kind, &conn->outlet, identity, &session) < 0) {
+        identity_unref(identity);
         conn_close(conn);
         return;
     }
@@ -105,10 +106,11 @@ static void take_close(struct conn *conn, enum ws_result result, const struct ws
     conn->close_seen = true; /* after an error nothing of the peer can be read any more either */
     if (result == WS_GOT_ERROR) {
         conn_log(conn, LOG_INFO, "protocol error", output->why);
-        conn_ws_close(conn, output->close_code, bytes_of(output->why), CLOSE_LINGER_MS);
+        conn_ws_close(conn, CLOSER_SERVER, output->close_code, bytes_of(output->why),
+                      CLOSE_LINGER_MS);
     } else {
         /* RFC 6455 section 5.5.1: echo the code. */
-        conn_ws_close(conn, output->close_code, (struct bytes){0}, CLOSE_LINGER_MS);
+        conn_ws_close(conn, CLOSER_CLIENT, output->close_code, (struct bytes){0}, CLOSE_LINGER_MS);
     }
 }
 

@@ -148,8 +148,10 @@ void exchange_answer_json(struct exchange *exchange, int status, struct bytes he
 void exchange_refuse_with(struct exchange *exchange, enum error_code code, struct bytes message,
                           const struct refusal_details *details, struct bytes headers)
 {
+    struct net_counters *counters = exchange->conn->net->config->counters;
     struct strbuf json;
 
+    atomic_fetch_add_explicit(&counters->refusals[code], 1, memory_order_relaxed);
     strbuf_init(&json, REFUSAL_SIZE_MAX);
     refusal_write(&json, code, message, details);
     exchange_answer(exchange, error_code_status(code), "application/json", headers,

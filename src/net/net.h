@@ -10,16 +10,21 @@
 #include "hub/hub.h"
 #include "io/loop.h"
 #include "net/admission.h"
+#include "net/close_count.h"
 #include "net/route.h"
 #include "node/settings.h"
 
 /* Sums over all workers; thread any. */
 struct net_counters {
-    atomic_ullong accepted, refused; /* connections; refused by admission */
-    atomic_ullong accept_pauses;     /* times a listener ran out of descriptors or memory */
-    atomic_llong open;               /* connections of any state, now */
+    atomic_ullong accepted;
+    atomic_ullong refused; /* by admission, which counts why */
+    atomic_ullong refused_no_memory, refused_draining;
+    atomic_ullong accept_pauses; /* times a listener ran out of descriptors or memory */
+    atomic_llong open;           /* connections of any state, now */
     atomic_ullong upgrades, requests;
-    atomic_ullong answers[6]; /* by hundreds of the status; [0] is not used */
+    atomic_ullong answers[6];            /* by hundreds of the status; [0] is not used */
+    atomic_ullong refusals[ERROR_CODES]; /* answers that are an error, by its code */
+    struct close_counts closes;
     atomic_ullong bytes_sent, bytes_received;
     atomic_ullong timeouts; /* closed by a deadline of ours */
 };

@@ -103,12 +103,12 @@ static void upgrade_open(struct exchange *exchange, struct bytes rest)
         settings->origins_restricted &&
         !origin_allowed(request, settings->allowed_origins.items, settings->allowed_origins.count);
 
-    atomic_fetch_add_explicit(&conn->net->config->counters->upgrades, 1, memory_order_relaxed);
     if (put_handshake(conn, exchange, control) < 0 ||
         (forbidden && control && put_closing(conn, CLOSE_FORBIDDEN) < 0)) {
         conn_close(conn);
         return;
     }
+    atomic_fetch_add_explicit(&conn->net->config->counters->upgrades, 1, memory_order_relaxed);
     ws_reader_init(&conn->reader, WS_SERVER, FIRST_MESSAGE_SIZE_MAX);
     if (forbidden) {
         conn_log(conn, LOG_WARNING, "connection refused", "its Origin is not an allowed one");

@@ -53,11 +53,18 @@ void bus_on_entry(void *owner, const struct entry *entry)
         if (!is_control)
             log_withdrawal(entry->event);
     }
+    atomic_store_explicit(&node->stream_n, entry->n, memory_order_relaxed);
     broadcast_entry(node->broadcast, entry);
 }
 
 static void tell_counters(struct node *node)
 {
+    struct broker_usage usage = broker_usage(node->broker);
+
+    atomic_store_explicit(&node->dedupe_ids, usage.ids, memory_order_relaxed);
+    atomic_store_explicit(&node->dedupe_bytes, usage.bytes, memory_order_relaxed);
+    atomic_store_explicit(&node->fence_bytes, fence_table_bytes(&node->fences),
+                          memory_order_relaxed);
     atomic_store_explicit(&node->history_events, history_count(node->history),
                           memory_order_relaxed);
     atomic_store_explicit(&node->history_bytes, history_bytes(node->history), memory_order_relaxed);

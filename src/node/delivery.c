@@ -91,8 +91,16 @@ static void post(struct delivery *delivery, unsigned hub,
 static void announce_in_hub(struct note *note, void *context __attribute__((unused)))
 {
     struct delivery_note *delivery_note = note_of(note);
+    struct node_hub *to = delivery_note->to;
+    const struct entry *entry = &delivery_note->delivery->entry;
+    const atomic_ullong *sent = &hub_counters(to->hub)->frames_sent;
+    unsigned long long before = atomic_load_explicit(sent, memory_order_relaxed), receivers;
 
-    hub_announce(delivery_note->to->hub, &delivery_note->delivery->entry);
+    hub_announce(to->hub, entry);
+    receivers = atomic_load_explicit(sent, memory_order_relaxed) - before;
+    /* One look at the clock for all receivers of this hub: when the last of them had it. */
+    if (receivers > 0 && entry->event->accepted_ns > 0)
+        latency_add(&to->latency, clock_mono_ns() - entry->event->accepted_ns, receivers);
     delivery_unref(delivery_note->delivery);
 }
 

@@ -193,6 +193,9 @@ int node_ingest(struct node *node, struct bytes body, enum ingest_form form,
         r = conflict_check(&ingest);
     policy_unref(ingest.context.policy);
     if (r < 0) {
+        enum error_code code = r == MCP_AUTH_E_NOMEM ? ERROR_OVERLOADED : ret_problem->event.code;
+
+        atomic_fetch_add_explicit(&node->bodies_refused[code], 1, memory_order_relaxed);
         publication_free(ingest.publication);
         return r;
     }

@@ -170,8 +170,11 @@ static unsigned long long count_of(const atomic_ullong *counter)
     return atomic_load_explicit(counter, memory_order_relaxed);
 }
 
-static void add_hub(const struct hub_counters *counters, struct node_stats *ret)
+static void add_hub(const struct node_hub *hub, struct node_stats *ret)
 {
+    const struct hub_counters *counters = hub_counters(hub->hub);
+
+    latency_sum(&hub->latency, &ret->latency);
     ret->active_connections += count_of(&counters->sessions);
     ret->waiting_connections += count_of(&counters->waiting);
     ret->sign_ins += count_of(&counters->sign_ins);
@@ -184,6 +187,7 @@ static void add_hub(const struct hub_counters *counters, struct node_stats *ret)
     ret->total_messages_received += count_of(&counters->messages_received);
     ret->scope_changes += count_of(&counters->scope_changes);
     ret->frame_log_bytes += count_of(&counters->frame_log_bytes);
+    ret->fence_bytes += count_of(&counters->fence_bytes);
     for (unsigned reason = 0; reason < CLOSE_REASONS; reason++)
         ret->closes[reason] += count_of(&counters->closes[reason]);
 }
@@ -193,17 +197,37 @@ void node_stats(const struct node *node, struct node_stats *ret)
     *ret = (struct node_stats){
         .events_published = count_of(&node->published),
         .events_duplicate = count_of(&node->duplicates),
-        .publish_refused = count_of(&node->refused),
         .security_events = count_of(&node->security_events),
         .effects = count_of(&node->effects),
         .fences = count_of(&node->fences_counted),
         .history_events = count_of(&node->history_events),
         .history_bytes = count_of(&node->history_bytes),
+        .fence_bytes = count_of(&node->fence_bytes),
+        .dedupe_ids = count_of(&node->dedupe_ids),
+        .dedupe_bytes = count_of(&node->dedupe_bytes),
         .backlog = count_of(&node->waiting),
+        .backlog_bytes = atomic_load_explicit(&node->backlog_bytes, memory_order_relaxed),
         .bus = BUS_NONE,
         .started_wall_ms = node->started_wall_ms,
         .workers = node->hubs_count,
     };
     for (unsigned i = 0; i < node->hubs_count; i++)
-        add_hub(hub_counters(node->hubs[i].hub), ret);
+        add_hub(&node->hubs[i], ret);
+    for (unsigned i = 0; i < PUBLICATION_RESULTS; i++) {
+        ret->refused_by[i] = count_of(&node->refused_by[i]);
+        ret->publish_refused += ret->refused_by[i];
+    }
+    for (unsigned i = 0; i < ERROR_CODES; i++)
+        ret->bodies_refused[i] = count_of(&node->bodies_refused[i]);
+}
+
+unsigned long long node_hub_lag(const struct node *node, unsigned hub)
+{
+    unsigned long long there, here;
+
+    assert(hub < node->hubs_count);
+    /* The hub first: what comes between the two looks makes the lag longer, never negative. */
+    there = count_of(&hub_counters(node->hubs[hub].hub)->head_n);
+    here = count_of(&node->stream_n);
+    return here > there ? here - there : 0;
 }

@@ -6,6 +6,7 @@
 #include "broker/broker.h"
 #include "hub/hub.h"
 #include "io/mailbox.h"
+#include "node/latency.h"
 #include "node/settings.h"
 #include "wire/event_in.h"
 
@@ -43,6 +44,7 @@ enum publication_result {
     PUBLICATION_OVERLOADED,   /* the backlog or the fences are full; none was published */
     PUBLICATION_STOPPING,
 };
+#define PUBLICATION_RESULTS (PUBLICATION_STOPPING + 1u)
 
 struct publish_answer {
     enum publish_outcome outcome; /* TAKEN or DUPLICATE */
@@ -104,12 +106,20 @@ struct node_stats {
     unsigned long long security_events; /* published, of the security family */
     unsigned long long effects, scope_changes, fences;
     unsigned long long history_events, history_bytes, frame_log_bytes;
+    unsigned long long fence_bytes; /* of the bus and of each hub */
+    unsigned long long dedupe_ids, dedupe_bytes;
     unsigned long long closes[CLOSE_REASONS];
+    unsigned long long refused_by[PUBLICATION_RESULTS]; /* events; [ACCEPTED] is 0 */
+    unsigned long long bodies_refused[ERROR_CODES];     /* by what was wrong with them */
+    struct latency_sums latency; /* from node_publish until queued to its receivers of a hub */
+    unsigned long long backlog_bytes;
     enum bus_state bus;
     unsigned long long backlog; /* accepted, not yet announced */
     int64_t started_wall_ms;
     unsigned workers;
 };
 void node_stats(const struct node *node, struct node_stats *ret);
+/* How many entries of the stream this hub has not announced yet. */
+unsigned long long node_hub_lag(const struct node *node, unsigned hub);
 
 #endif

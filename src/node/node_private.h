@@ -20,6 +20,7 @@ struct node_hub {
     unsigned index;
     struct hub *hub; /* the loop's thread only */
     struct mailbox *mailbox;
+    struct latency latency; /* written by the loop's thread */
 };
 
 /* One publisher's allowance; may go below zero by one batch. */
@@ -69,8 +70,12 @@ struct node {
     struct fence_table fences; /* all in force: to count them, and for what joins later */
 
     /* Written by the bus thread (backlog_bytes by publishers too), read by any. */
-    atomic_ullong published, duplicates, refused, security_events, effects;
-    atomic_ullong history_events, history_bytes, fences_counted, waiting;
+    atomic_ullong published, duplicates, security_events, effects;
+    atomic_ullong history_events, history_bytes, fences_counted, fence_bytes, waiting;
+    atomic_ullong dedupe_ids, dedupe_bytes;
+    atomic_ullong stream_n; /* the last entry that came from the broker */
+    /* By whoever refuses. */
+    atomic_ullong refused_by[PUBLICATION_RESULTS], bodies_refused[ERROR_CODES];
     atomic_size_t backlog_bytes;
 };
 

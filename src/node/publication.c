@@ -75,7 +75,8 @@ static void answer(struct node *node, struct publication *publication,
 {
     publication->result = result;
     if (result != PUBLICATION_ACCEPTED)
-        atomic_fetch_add_explicit(&node->refused, publication->count, memory_order_relaxed);
+        atomic_fetch_add_explicit(&node->refused_by[result], publication->count,
+                                  memory_order_relaxed);
     publication->note.run = answered;
     mailbox_put(node->hubs[publication->hub].mailbox, &publication->note);
 }
@@ -94,11 +95,14 @@ static void settle(struct node *node, struct publication *publication,
 
 void node_publish(struct node *node, struct publication *publication)
 {
+    uint64_t accepted_ns = clock_mono_ns();
     size_t bytes = publication_bytes(publication);
     size_t before = atomic_fetch_add_explicit(&node->backlog_bytes, bytes, memory_order_relaxed);
 
     publication->node = node;
     publication->last_n = 0;
+    for (unsigned i = 0; i < publication->count; i++) /* nobody else knows them yet */
+        publication->events[i]->accepted_ns = accepted_ns;
     assert(publication->hub < node->hubs_count && publication->done);
     if (before + bytes > BUS_BACKLOG_BYTES_MAX) {
         atomic_fetch_sub_explicit(&node->backlog_bytes, bytes, memory_order_relaxed);
@@ -147,6 +151,11 @@ void publication_on_outcome(void *owner, uint64_t ticket, enum publish_outcome o
     struct publication *publication = node->publishing;
 
     assert(publication && ticket < publication->count);
+    if (outcome == PUBLISH_TAKEN || outcome == PUBLISH_DUPLICATE)
+        log_write(LOG_DEBUG, outcome == PUBLISH_TAKEN ? "publish accepted" : "publish repeated",
+                  LOG_TEXT("event_id", publication->events[ticket]->id),
+                  LOG_TEXT("tenant_id", publication->events[ticket]->tenant),
+                  LOG_INT("n", (long long)at->n));
     publication->answers[ticket] = (struct publish_answer){outcome, *at};
     switch (outcome) {
     case PUBLISH_TAKEN:

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+import exposition
 from clients import Client, join, refused, settle
 from events import event
 from serving import API_KEY, ROOT
@@ -115,40 +116,22 @@ def test_health_is_open_and_readiness_has_reasons_for_loopback_only(server):
     assert "reasons" in key.json()
 
 
-def parse_metrics(text):
-    """Prometheus text format 0.0.4, strictly: HELP and TYPE before samples, one block a name."""
-    families, values, current = {}, {}, None
-    for line in text.splitlines():
-        if match := re.fullmatch(r"# HELP ([a-z_][a-z0-9_]*) (\S.*)", line):
-            current = match[1]
-            assert current not in families, f"{current} twice"
-            families[current] = None
-        elif match := re.fullmatch(r"# TYPE ([a-z_][a-z0-9_]*) (counter|gauge|histogram)", line):
-            assert match[1] == current and families[current] is None
-            families[current] = match[2]
-        else:
-            match = re.fullmatch(r'([a-z_][a-z0-9_]*)(\{([a-z_]+="(?:[^"\\\n]|\\[\\"n])*",?)*\})? '
-                                 r"([0-9.e+-]+)", line)
-            assert match, line
-            assert match[1] == current and families[current], line
-            assert match[1] + (match[2] or "") not in values
-            values[match[1] + (match[2] or "")] = float(match[4])
-    return families, values
+def samples(text):
+    return {key: value for _, family in exposition.parse(text.decode()).values()
+            for key, value in family.items()}
 
 
 async def test_metrics_are_prometheus_text_for_loopback_or_the_api_key(server):
     answer = server.request("GET", "/metrics")
     assert answer.status == 200 and answer.body.endswith(b"\n")
     assert answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
-    families, values = parse_metrics(answer.body.decode())
-    assert all(name.startswith("mcp_auth_") and kind for name, kind in families.items())
-    assert all(name.endswith("_total") == (kind == "counter") for name, kind in families.items())
+    values = samples(answer.body)
     client = await join(server, "u", unique("t"))
     await settle(server, client.identity[0], client)
-    later = parse_metrics(server.request("GET", "/metrics").body.decode())[1]
+    later = samples(server.request("GET", "/metrics").body)
     grown = {name for name in later if later[name] > values.get(name, 0)}
-    assert {"mcp_auth_sign_ins_total", "mcp_auth_events_published_total",
-            "mcp_auth_frames_sent_total"} <= grown
+    assert {("mcp_auth_sign_ins_total",), ("mcp_auth_events_published_total",),
+            ("mcp_auth_frames_sent_total",)} <= grown
     assert server.request("GET", "/metrics", token=API_KEY).status == 200
     far = {"X-Forwarded-For": "203.0.113.9"}
     assert server.request("GET", "/metrics", headers=far).status == 401

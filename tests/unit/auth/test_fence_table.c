@@ -276,3 +276,30 @@ TEST(a_revoked_token_stands_by_its_id_and_no_user_has_that_fence)
     CHECK_EQ(fence_table_add(&table, &fence), MCP_AUTH_E_INVALID);
     fence_table_done(&table);
 }
+
+TEST(bytes_are_counted_while_fences_come_merge_collapse_and_go)
+{
+    struct fence_table table;
+    size_t one, more;
+    char name[32];
+
+    fence_table_init(&table, seed);
+    CHECK_EQ(fence_table_bytes(&table), 0);
+    add(&table, "t", "u", FENCE_ROLE, "editor", 1000);
+    one = fence_table_bytes(&table);
+    CHECK(one > 0);
+    add(&table, "t", "u", FENCE_ROLE, "editor", 2000); /* the same: nothing more */
+    CHECK_EQ(fence_table_bytes(&table), one);
+    for (unsigned i = 1; i < FENCE_SCOPES_MAX; i++) {
+        snprintf(name, sizeof name, "role%u", i);
+        add(&table, "t", "u", FENCE_ROLE, name, 1000);
+    }
+    more = fence_table_bytes(&table);
+    CHECK(more > one);
+    add(&table, "t", "u", FENCE_ROLE, "one too many", 1000);
+    CHECK(fence_table_bytes(&table) < more); /* the names are gone */
+    fence_table_expire(&table, 3000);
+    CHECK_EQ(fence_table_count(&table), 0);
+    CHECK_EQ(table.bytes, 0);
+    fence_table_done(&table);
+}

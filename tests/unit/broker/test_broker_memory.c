@@ -225,3 +225,27 @@ TEST(many_ids_come_and_go)
     }
     broker_free(bus.broker);
 }
+
+TEST(what_it_remembers_is_counted_and_forgotten_after_the_window)
+{
+    struct sample made = given("made");
+    size_t one;
+
+    begin(WINDOW_MS);
+    CHECK_EQ(broker_usage(bus.broker).ids, 0);
+    CHECK_EQ(broker_usage(bus.broker).bytes, 0);
+    made.id_given = false;
+    CHECK_EQ(publish(made, 1000), PUBLISH_TAKEN); /* cannot come twice */
+    CHECK_EQ(broker_usage(bus.broker).ids, 0);
+    CHECK_EQ(publish(given("a"), 1000), PUBLISH_TAKEN);
+    one = broker_usage(bus.broker).bytes;
+    CHECK(one > 0);
+    CHECK_EQ(publish(given("b"), 1000), PUBLISH_TAKEN);
+    CHECK_EQ(publish(given("b"), 1000), PUBLISH_DUPLICATE);
+    CHECK_EQ(broker_usage(bus.broker).ids, 2);
+    CHECK(broker_usage(bus.broker).bytes > one);
+    broker_tick(bus.broker, 1001 + WINDOW_MS);
+    CHECK_EQ(broker_usage(bus.broker).ids, 0);
+    CHECK(broker_usage(bus.broker).bytes < one);
+    broker_free(bus.broker);
+}

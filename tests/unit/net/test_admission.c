@@ -133,3 +133,22 @@ TEST(workers_that_count_together_lose_nothing)
     CHECK_EQ(admission_count(admission), 0);
     admission_free(admission);
 }
+
+TEST(who_is_refused_is_counted_by_the_ceiling_that_refused)
+{
+    struct admission *admission = admission_of(2, 1);
+    struct peer one = peer_of("192.0.2.7"), other = peer_of("198.51.100.9");
+    struct admission_place places[3] = {0};
+
+    CHECK(admission_enter(admission, &one, &places[0]));
+    CHECK(!admission_enter(admission, &one, &places[2]));
+    CHECK_EQ(admission_refused_address(admission), 1);
+    CHECK_EQ(admission_refused_total(admission), 0);
+    CHECK(admission_enter(admission, &other, &places[1]));
+    CHECK(!admission_enter(admission, &other, &places[2]));
+    CHECK_EQ(admission_refused_address(admission), 1);
+    CHECK_EQ(admission_refused_total(admission), 1);
+    admission_leave(admission, &places[0]);
+    admission_leave(admission, &places[1]);
+    admission_free(admission);
+}

@@ -107,7 +107,7 @@ struct hub_counters {
     atomic_ullong frames_sent;      /* event frames queued to sessions */
     atomic_ullong messages_received;
     atomic_ullong effects, scope_changes;
-    atomic_ullong encodings; /* frames composed: at most one per event and view */
+    atomic_ullong encodings; /* frames composed: at most one per event, view and form */
     atomic_ullong frame_log_bytes;
     atomic_ullong closes[CLOSE_REASONS];
 };

@@ -91,7 +91,7 @@ static int negotiate(const struct conn *conn, const struct http_request *request
     static const struct ws_deflate_config config = {.server_window_bits = WS_WINDOW_BITS_MAX};
     int r;
 
-    if (!conn->net->config->settings->ws_deflate)
+    if (!conn->net->inflater) /* off */
         return 0;
     r = ws_deflate_negotiate(request, &config, ret, ret_why);
     /* One frame is for all who agreed; those with a smaller window go on without compression. */

@@ -162,7 +162,7 @@ void enforce_announced(struct hub *hub, struct fanout_frames *frames)
         if (s->leaving_for != entry->event || session_expired(s))
             continue;
         if (s->leaving_live && entry->n > s->skip_to && session_may_see(s, entry->event, &view)) {
-            const struct run *run = fanout_frame(hub, frames, session_form(s), view);
+            const struct run *run = fanout_frame(hub, frames, session_live_form(s), view);
 
             if (run && session_push(s, run, false))
                 counter_add(&hub->counters.frames_sent, 1);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* fanout.c: one event to every session of this hub that may see it, by index, composed once a view. */
 #include <assert.h>
+#include <string.h>
 
 #include "hub/session.h"
 #include "mcp_auth/error.h"
@@ -24,6 +25,7 @@ int fanout_view_json(const struct hub *hub, const struct event *event, enum view
 
 size_t fanout_frame_size(enum push_form form, struct bytes json)
 {
+    assert(form != PUSH_DEFLATED);
     return form == PUSH_STREAM ? push_stream_event_size(json) : push_event_size(json);
 }
 
@@ -36,26 +38,51 @@ void fanout_frame_write(char *ret, enum push_form form, struct bytes json,
         push_event_write(ret, json, position);
 }
 
+static int compose_deflated(struct hub *hub, struct frame_log *log, struct bytes json,
+                            const char position[POSITION_SIZE], struct run *ret)
+{
+    struct bytes frame;
+    char *to;
+    int r = push_deflate_event(hub->deflater, json, position, &frame);
+
+    if (r < 0)
+        return r;
+    to = frame_log_append(log, frame.size, ret);
+    if (!to)
+        return MCP_AUTH_E_NOMEM;
+    memcpy(to, frame.data, frame.size);
+    return 0;
+}
+
+static int compose_plain(struct frame_log *log, enum push_form form, struct bytes json,
+                         const char position[POSITION_SIZE], struct run *ret)
+{
+    char *frame = frame_log_append(log, fanout_frame_size(form, json), ret);
+
+    if (!frame)
+        return MCP_AUTH_E_NOMEM;
+    fanout_frame_write(frame, form, json, position);
+    return 0;
+}
+
 static int compose(struct hub *hub, const struct entry *entry, enum push_form form, enum view view,
                    struct run *ret)
 {
+    struct frame_log *log = &hub->views[form][view];
     char position[POSITION_SIZE];
     struct strbuf scratch;
     struct bytes json;
-    char *frame = NULL;
     int r;
 
     strbuf_init(&scratch, EVENT_SIZE_MAX);
     r = fanout_view_json(hub, entry->event, view, &scratch, &json);
     if (r == 0) {
-        frame = frame_log_append(&hub->views[form][view], fanout_frame_size(form, json), ret);
-        r = frame ? 0 : MCP_AUTH_E_NOMEM;
-    }
-    if (r == 0) {
         session_put_position(position, hub, entry->n, entry->check);
-        fanout_frame_write(frame, form, json, position);
-        counter_add(&hub->counters.encodings, 1);
+        r = form == PUSH_DEFLATED ? compose_deflated(hub, log, json, position, ret)
+                                  : compose_plain(log, form, json, position, ret);
     }
+    if (r == 0)
+        counter_add(&hub->counters.encodings, 1);
     strbuf_done(&scratch);
     return r;
 }
@@ -64,6 +91,9 @@ const struct run *fanout_frame(struct hub *hub, struct fanout_frames *frames, en
                                enum view view)
 {
     view = privacy_view(hub->settings.privacy, view);
+    /* A short one is shared with those who did not ask for it deflated. */
+    if (form == PUSH_DEFLATED && !push_deflate_pays(frames->entry->event->json))
+        form = PUSH_WEBSOCKET;
     if (!frames->composed[form][view]) {
         if (compose(hub, frames->entry, form, view, &frames->runs[form][view]) < 0)
             return NULL;
@@ -99,7 +129,7 @@ static void deliver(struct hub *hub, struct session *s, struct fanout_frames *fr
         return;
     if (session_expired(s))
         return;
-    run = fanout_frame(hub, frames, session_form(s), s->identity->admin ? VIEW_FULL : view);
+    run = fanout_frame(hub, frames, session_live_form(s), s->identity->admin ? VIEW_FULL : view);
     if (!run) {
         session_close(s, CLOSE_INTERNAL, 0); /* never a silent hole */
         return;

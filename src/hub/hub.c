@@ -58,6 +58,8 @@ int hub_new(struct hub **ret, unsigned index, const struct hub_settings *setting
     frame_log_init(&hub->direct, &hub->pool);
     r = audience_index_init(&hub->audience, seed);
     if (r == 0)
+        r = push_deflater_new(&hub->deflater);
+    if (r == 0)
         r = make_pings(hub);
     if (r < 0) {
         hub_free(hub);
@@ -78,6 +80,7 @@ void hub_free(struct hub *hub)
     for (unsigned view = 0; view < PUSH_FORMS * VIEWS; view++)
         frame_log_done(&hub->views[view / VIEWS][view % VIEWS]);
     frame_log_done(&hub->direct);
+    push_deflater_free(hub->deflater);
     assert(hub->pool.bytes == 0);
     audience_index_done(&hub->audience);
     fence_table_done(&hub->fences);

@@ -107,7 +107,7 @@ struct hub_counters {
     atomic_ullong frames_sent;      /* event frames queued to sessions */
     atomic_ullong messages_received;
     atomic_ullong effects, scope_changes;
-    atomic_ullong encodings; /* frames composed: at most one per event and view */
+    atomic_ullong encodings; /* frames composed: at most one per event, view and form */
     atomic_ullong frame_log_bytes, fence_bytes;
     atomic_ullong head_n; /* the last entry announced here */
     atomic_ullong closes[CLOSE_REASONS];
@@ -180,6 +180,9 @@ enum session_kind {
  * session still sends auth without token. MCP_AUTH_E_NOMEM. */
 MUST_CHECK int hub_connect(struct hub *hub, enum session_kind kind, struct outlet *outlet,
                            struct identity *identity, struct session **ret);
+/* Its connection agreed to permessage-deflate with a window of at least PUSH_DEFLATE_WINDOW_BITS:
+ * its events may come so, each message by itself. Of a WebSocket, once, right after hub_connect. */
+void session_deflates(struct session *session);
 /* A stream of this identity, signed in at once: `position` may be absent, `filter` NULL. Takes
  * identity and filter, also when it fails. MCP_AUTH_E_NOMEM. */
 MUST_CHECK int hub_connect_stream(struct hub *hub, struct outlet *outlet, struct identity *identity,

@@ -70,6 +70,12 @@ int hub_connect(struct hub *hub, enum session_kind kind, struct outlet *outlet,
     return 0;
 }
 
+void session_deflates(struct session *s)
+{
+    assert(s->kind != SESSION_STREAM);
+    s->deflates = true;
+}
+
 int hub_connect_stream(struct hub *hub, struct outlet *outlet, struct identity *identity,
                        struct filter *filter, struct bytes position, struct session **ret)
 {

@@ -10,6 +10,7 @@
 #include "hub/outbox.h"
 #include "hub/rate.h"
 #include "model/filter.h"
+#include "wire/push_deflate.h"
 
 /* WAITING has not signed in. CATCHUP gets its past; live events pass it by. LEAVING lost everything
  * and waits for the very event that says so. CLOSED waits for its connection to let go. */
@@ -41,6 +42,7 @@ struct session {
     bool awake; /* the outlet knows that there is something to send */
     bool heard; /* the peer said something since the last ping */
     bool pinged;
+    bool deflates;             /* its connection agreed to deflated messages */
     struct identity *identity; /* in WAITING: what the handshake said, not yet entered */
     struct filter *filter;
     struct member *members; /* members[0] is the user's own key, and stays while signed in */
@@ -61,8 +63,9 @@ struct session {
     struct list in_backlog; /* while the outbox holds anything, oldest first */
 };
 
-/* How a session's frames look on the wire. */
-enum push_form { PUSH_WEBSOCKET, PUSH_STREAM, PUSH_FORMS };
+/* How a session's frames look on the wire. DEFLATED is of live events only, and long ones: all else
+ * of such a session is WEBSOCKET, in the same order of the same outbox. */
+enum push_form { PUSH_WEBSOCKET, PUSH_STREAM, PUSH_DEFLATED, PUSH_FORMS };
 
 struct hub {
     unsigned index;
@@ -83,6 +86,7 @@ struct hub {
     struct fence_table fences;
     struct frame_pool pool;
     struct frame_log views[PUSH_FORMS][VIEWS];
+    struct push_deflater *deflater;
     struct frame_log direct; /* frames for one session alone */
     struct segment *ping;    /* one PING for all, and behind it one comment for all streams */
     uint64_t fanout_serial;
@@ -110,6 +114,11 @@ static inline bool session_is_in(const struct session *s)
 static inline enum push_form session_form(const struct session *s)
 {
     return s->kind == SESSION_STREAM ? PUSH_STREAM : PUSH_WEBSOCKET;
+}
+/* Of what many sessions share. What is composed for one alone is not worth the time. */
+static inline enum push_form session_live_form(const struct session *s)
+{
+    return s->deflates ? PUSH_DEFLATED : session_form(s);
 }
 void session_become(struct session *s, enum session_state next);
 void session_close(struct session *s, enum close_reason reason, int64_t retry_after_ms);
@@ -172,7 +181,7 @@ struct fanout_frames {
 };
 const struct run *fanout_frame(struct hub *hub, struct fanout_frames *frames, enum push_form form,
                                enum view view);
-/* The bytes of an event in one form. */
+/* The bytes of an event in one form, which is not PUSH_DEFLATED: see push_deflate.h. */
 size_t fanout_frame_size(enum push_form form, struct bytes json);
 void fanout_frame_write(char *ret, enum push_form form, struct bytes json,
                         const char position[POSITION_SIZE]);

@@ -4,6 +4,7 @@
 #define NET_CONN_H
 
 #include "base/list.h"
+#include "codec/ws_deflate.h"
 #include "codec/ws_message.h"
 #include "io/listener.h"
 #include "io/stream.h"
@@ -74,6 +75,7 @@ struct net {
     struct list states[CONN_STATES];
     struct list flush, again;
     struct slots exchanges;
+    struct ws_inflater *inflater; /* NULL: compression is off */
     struct listener listeners[NET_LISTENERS_MAX];
     unsigned listeners_count;
     bool pausing;      /* at least one listener rests */

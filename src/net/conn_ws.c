@@ -44,6 +44,8 @@ void conn_ws_open(struct conn *conn, enum session_kind kind, struct identity *id
         return;
     }
     conn->session = session;
+    if (conn->reader.rsv1_allowed)
+        session_deflates(session);
     if (session_signed_in(session))
         admission_leave(net->config->admission, &conn->place);
 }
@@ -114,6 +116,20 @@ static void take_close(struct conn *conn, enum ws_result result, const struct ws
     }
 }
 
+/* What it says may be no larger than if it had come as it is. */
+static void take_compressed(struct conn *conn, const struct ws_output *compressed)
+{
+    const struct ws_inflate_limits limits = {.size_max = conn->reader.message_size_max,
+                                             .ratio_max = WS_INFLATE_RATIO_MAX};
+    struct ws_output output = *compressed;
+    enum ws_result result = ws_inflate_message(conn->net->inflater, &limits, NULL, &output);
+
+    if (result == WS_GOT_MESSAGE)
+        take_message(conn, &output);
+    else
+        take_close(conn, result, &output);
+}
+
 static void take_output(struct conn *conn, enum ws_result result, const struct ws_output *output)
 {
     if (result == WS_GOT_CLOSE || result == WS_GOT_ERROR) {
@@ -122,7 +138,9 @@ static void take_output(struct conn *conn, enum ws_result result, const struct w
     }
     if (conn->state != CONN_OPEN) /* closing: only the peer's close is still of interest */
         return;
-    if (result == WS_GOT_MESSAGE)
+    if (result == WS_GOT_MESSAGE && conn->reader.compressed)
+        take_compressed(conn, output);
+    else if (result == WS_GOT_MESSAGE)
         take_message(conn, output);
     else
         take_control(conn, result, output->payload);

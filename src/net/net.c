@@ -45,6 +45,14 @@ int net_new(struct net **ret, struct loop *loop, struct hub *hub, const struct n
     net = calloc(1, sizeof *net);
     if (!net)
         return MCP_AUTH_E_NOMEM;
+    if (config->settings->ws_deflate) {
+        int r = ws_inflater_new(&net->inflater);
+
+        if (r < 0) {
+            free(net);
+            return r;
+        }
+    }
     net->loop = loop;
     net->hub = hub;
     net->config = config;
@@ -66,6 +74,7 @@ void net_free(struct net *net)
     for (unsigned i = 0; i < net->listeners_count; i++)
         listener_close(&net->listeners[i]);
     slots_done(&net->exchanges);
+    ws_inflater_free(net->inflater);
     free(net);
 }
 

@@ -3,11 +3,13 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "codec/ws_deflate.h"
 #include "codec/ws_handshake.h"
 #include "mcp_auth/error.h"
 #include "net/conn.h"
 #include "net/origin.h"
 #include "wire/push.h"
+#include "wire/push_deflate.h"
 #include "wire/reply.h"
 
 #define SUBPROTOCOL BYTES("mcp-auth.v1")
@@ -80,20 +82,47 @@ static int put_closing(struct conn *conn, enum close_reason reason)
     return r;
 }
 
-static int put_handshake(struct conn *conn, const struct exchange *exchange, bool control)
+/* 1 with *ret: what was agreed on; 0: nothing; negative: the handshake must fail. */
+static int negotiate(const struct conn *conn, const struct http_request *request,
+                     struct ws_deflate_params *ret, const char **ret_why)
 {
-    struct strbuf out;
+    /* No context either way: a connection owns no window, and what another message said (a secret
+     * beside what an attacker chose) cannot be told from the size of this one. */
+    static const struct ws_deflate_config config = {.server_window_bits = WS_WINDOW_BITS_MAX};
+    int r;
+
+    if (!conn->net->inflater) /* off */
+        return 0;
+    r = ws_deflate_negotiate(request, &config, ret, ret_why);
+    /* One frame is for all who agreed; those with a smaller window go on without compression. */
+    if (r > 0 && ret->server_window_bits < PUSH_DEFLATE_WINDOW_BITS)
+        return 0;
+    return r;
+}
+
+static int put_handshake(struct conn *conn, const struct exchange *exchange, bool control,
+                         const struct ws_deflate_params *deflate)
+{
+    struct strbuf out, extensions;
     int r;
 
     strbuf_init(&out, HANDSHAKE_SIZE_MAX);
+    strbuf_init(&extensions, WS_DEFLATE_ANSWER_MAX);
+    if (deflate)
+        ws_deflate_answer(&extensions, deflate);
     ws_handshake_answer(&out, http_request_header(&exchange->request, BYTES("Sec-WebSocket-Key")),
-                        control ? SUBPROTOCOL : (struct bytes){0}, (struct bytes){0});
-    r = out.error ? out.error : conn_put(conn, strbuf_bytes(&out));
+                        control ? SUBPROTOCOL : (struct bytes){0},
+                        deflate ? strbuf_bytes(&extensions) : (struct bytes){0});
+    r = extensions.error ? extensions.error
+        : out.error      ? out.error
+                         : conn_put(conn, strbuf_bytes(&out));
+    strbuf_done(&extensions);
     strbuf_done(&out);
     return r;
 }
 
-static void upgrade_open(struct exchange *exchange, struct bytes rest)
+static void upgrade_open(struct exchange *exchange, const struct ws_deflate_params *deflate,
+                         struct bytes rest)
 {
     struct conn *conn = exchange->conn;
     const struct settings *settings = conn->net->config->settings;
@@ -103,13 +132,14 @@ static void upgrade_open(struct exchange *exchange, struct bytes rest)
         settings->origins_restricted &&
         !origin_allowed(request, settings->allowed_origins.items, settings->allowed_origins.count);
 
-    if (put_handshake(conn, exchange, control) < 0 ||
+    if (put_handshake(conn, exchange, control, deflate) < 0 ||
         (forbidden && control && put_closing(conn, CLOSE_FORBIDDEN) < 0)) {
         conn_close(conn);
         return;
     }
     atomic_fetch_add_explicit(&conn->net->config->counters->upgrades, 1, memory_order_relaxed);
     ws_reader_init(&conn->reader, WS_SERVER, FIRST_MESSAGE_SIZE_MAX);
+    conn->reader.rsv1_allowed = deflate != NULL;
     if (forbidden) {
         conn_log(conn, LOG_WARNING, "connection refused", "its Origin is not an allowed one");
         conn_ws_close_reason(conn, CLOSE_FORBIDDEN, CLOSE_LINGER_MS);
@@ -127,7 +157,9 @@ static void upgrade_open(struct exchange *exchange, struct bytes rest)
 void conn_upgrade(struct exchange *exchange, struct bytes rest)
 {
     struct conn *conn = exchange->conn;
+    struct ws_deflate_params deflate;
     const char *why = NULL;
+    int agreed;
 
     switch (ws_handshake_check(&exchange->request, &why)) {
     case WS_UPGRADE_NOT_ASKED:
@@ -141,9 +173,15 @@ void conn_upgrade(struct exchange *exchange, struct bytes rest)
     case WS_UPGRADE_OK:
         break;
     }
+    agreed = negotiate(conn, &exchange->request, &deflate, &why);
+    if (agreed < 0) { /* RFC 6455 section 9.1 */
+        exchange->keep_alive = false;
+        exchange_refuse(exchange, ERROR_BAD_REQUEST, bytes_of(why), NULL, -1);
+        return;
+    }
     if (!handshake_identity(exchange)) /* a 401 is not kept alive: frames may follow it */
         return;
-    upgrade_open(exchange, rest);
+    upgrade_open(exchange, agreed > 0 ? &deflate : NULL, rest);
     conn->exchange = NULL;
     exchange_free(exchange);
 }

@@ -41,6 +41,7 @@ struct settings {
     int64_t auth_timeout_ms;
     unsigned user_connections; /* of one user; 0: no limit */
     unsigned publish_rate;     /* events a second and publisher; 0: no limit */
+    bool ws_deflate;           /* agree to permessage-deflate */
     enum log_level log_level;
     bool log_json;
     bool dev;         /* serve --dev: loopback only, foreign Host refused */

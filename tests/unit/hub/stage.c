@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "auth/token_mint.h"
+#include "codec/ws_deflate.h"
 #include "codec/ws_frame.h"
 
 static const struct bytes admin_roles[] = {{"admin", 5}};
@@ -345,13 +346,28 @@ void client_auth(struct client *client, const char *token, const char *position)
         client_say(client, "{\"type\":\"auth\",\"token\":\"%s\"}", token);
 }
 
+static void sign_in(struct client *client, struct stage *stage, enum session_kind kind,
+                    const char *user, const char *roles)
+{
+    client_auth(client, stage_token_for(stage, user, roles), NULL);
+    CHECK(session_signed_in(client->session));
+    CHECK(kind == SESSION_PLAIN || client_reads(client, "auth_ok", NULL));
+}
+
 void client_sign_in(struct client *client, struct stage *stage, enum session_kind kind,
                     const char *user, const char *roles)
 {
     client_connect(client, stage, kind);
-    client_auth(client, stage_token_for(stage, user, roles), NULL);
-    CHECK(session_signed_in(client->session));
-    CHECK(kind == SESSION_PLAIN || client_reads(client, "auth_ok", NULL));
+    sign_in(client, stage, kind, user, roles);
+}
+
+void client_sign_in_deflated(struct client *client, struct stage *stage, enum session_kind kind,
+                             const char *user, const char *roles)
+{
+    client_connect(client, stage, kind);
+    session_deflates(client->session);
+    client->deflates = true;
+    sign_in(client, stage, kind, user, roles);
 }
 
 static void pump(struct client *client)
@@ -365,6 +381,22 @@ static void pump(struct client *client)
         session_sent(client->session, out.size);
     }
     CHECK_EQ(client->wire.error, 0);
+}
+
+/* Each by an inflater of its own: no message may refer to another. */
+static char *inflated(struct bytes payload)
+{
+    const struct ws_inflate_limits limits = {.size_max = 2 * EVENT_SIZE_MAX};
+    struct ws_output message = {.opcode = WS_TEXT, .payload = payload};
+    struct ws_inflater *inflater;
+    char *text;
+
+    CHECK_EQ(ws_inflater_new(&inflater), 0);
+    CHECK_EQ(ws_inflate_message(inflater, &limits, NULL, &message), WS_GOT_MESSAGE);
+    text = strndup(message.payload.data, message.payload.size);
+    CHECK(text && strlen(text) == message.payload.size);
+    ws_inflater_free(inflater);
+    return text;
 }
 
 const char *client_read(struct client *client)
@@ -384,7 +416,11 @@ const char *client_read(struct client *client)
         }
         CHECK_EQ(header.opcode, WS_TEXT);
         free(client->text);
-        client->text = strndup(at + size, (size_t)header.payload_size);
+        CHECK(!header.rsv1 || client->deflates);
+        client->deflated += header.rsv1;
+        client->text = header.rsv1
+                           ? inflated((struct bytes){at + size, (size_t)header.payload_size})
+                           : strndup(at + size, (size_t)header.payload_size);
         return client->text;
     }
     return NULL;

@@ -42,6 +42,8 @@ struct client {
     struct stage *stage;
     struct session *session;
     unsigned wakes, pings;
+    unsigned deflated; /* messages read that were */
+    bool deflates;
     bool closed;
     enum close_reason reason;
     const char *refused; /* why its token was not accepted, for the log */
@@ -75,6 +77,9 @@ void stage_answer_with(struct stage *stage, enum resume_outcome outcome);
 void client_connect(struct client *client, struct stage *stage, enum session_kind kind);
 void client_connect_as(struct client *client, struct stage *stage, enum session_kind kind,
                        struct identity *identity);
+/* client_sign_in over a connection that agreed to deflated messages. */
+void client_sign_in_deflated(struct client *client, struct stage *stage, enum session_kind kind,
+                             const char *user, const char *roles);
 /* A stream that is signed in by this token; takes `filter`. */
 void client_stream(struct client *client, struct stage *stage, const char *token,
                    struct filter *filter, const char *position);

@@ -97,6 +97,8 @@ int main(int argc, char **argv)
 
     if (strstr("core", only))
         core_scenarios();
+    if (strstr("hub", only))
+        hub_scenarios();
     printf("%lu failures were injected\n", inject_failures);
     printf("%u passed, 0 failed\n", scenarios);
     return 0;

@@ -20,5 +20,6 @@ __attribute__((noreturn, format(printf, 1, 2))) void oom_fail(const char *format
 void oom_repeat(const char *name, enum inject_call call, int error, void (*run)(void));
 
 void core_scenarios(void);
+void hub_scenarios(void);
 
 #endif

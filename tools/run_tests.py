@@ -3,7 +3,7 @@
 # run_tests.py: runs every phase of the tests, times it, and ends with "N passed, N failed".
 """Usage: run_tests.py [--only PHASE] [--filter WORD]
 
-Phases: checks unit sim tsan behaviour fuzz, each with the build it needs. A failed phase does not
+Phases: checks unit sim oom tsan behaviour fuzz, each with the build it needs. A failed phase does not
 stop the next ones: one run tells everything that is wrong.
 """
 
@@ -99,6 +99,10 @@ def sim(word):
     return counted([SANITIZE / "tests" / "sim", *([word] if word else [])], 900)
 
 
+def oom(word):
+    return counted([SANITIZE / "tests" / "oom", *([word] if word else [])], 300)
+
+
 def programs(folder, prefix):
     return sorted(p for p in folder.glob(prefix + "*") if p.is_file() and os.access(p, os.X_OK))
 
@@ -168,6 +172,8 @@ PHASES = [
     ("settings", set(), settings),
     ("unit", {"unit"}, unit),
     ("sim", {"sim"}, sim),
+    ("build oom", {"oom"}, lambda _: build("sanitize", "tests/oom")),
+    ("oom", {"oom"}, oom),
     ("build tsan", {"tsan"}, lambda _: build("tsan", "tsan-tests")),
     ("tsan", {"tsan"}, tsan),
     ("behaviour", {"behaviour"}, behaviour),
@@ -177,7 +183,7 @@ PHASES = [
 
 def chosen(only):
     if not only:
-        return [phase for phase in PHASES if phase[0] != "build unit"]
+        return [phase for phase in PHASES if phase[0] not in ("build unit", "build oom")]
     found = [phase for phase in PHASES if only in phase[1]]
     if not found:
         sys.exit(f"run_tests.py: no phase is called '{only}'")

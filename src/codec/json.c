@@ -6,6 +6,49 @@
 
 #include "mcp_auth/error.h"
 
+/* jansson tells of most allocations that fail as of a syntax error, and of some not at all: the
+ * growth of its token's buffer is not checked (2.14, lex_save), so that a byte of a long string is
+ * missing, and when that is the closing quote, it reads and writes on beyond both buffers. So we
+ * look over its shoulder: once an allocation has failed all later ones of this text do, the one
+ * for the string among them, and no value comes of it. What the host program gave to jansson is
+ * still what allocates. */
+static _Thread_local enum { IDLE, LOADING, STARVED } state; /* the host calls jansson, too */
+static json_malloc_t host_malloc;
+
+static void *watched_malloc(size_t size)
+{
+    void *block = state == STARVED ? NULL : host_malloc(size);
+
+    if (!block && state == LOADING)
+        state = STARVED;
+    return block;
+}
+
+/* Before any thread could be in the middle of a text. */
+__attribute__((constructor)) static void watch_jansson(void)
+{
+    json_free_t host_free;
+
+    json_get_alloc_funcs(&host_malloc, &host_free);
+    json_set_alloc_funcs(watched_malloc, host_free);
+}
+
+json_t *json_load_watched(struct bytes text, size_t flags, json_error_t *ret_error,
+                          bool *ret_starved)
+{
+    json_t *value;
+
+    state = LOADING;
+    value = json_loadb(text.size ? text.data : "", text.size, flags | JSON_DECODE_ANY, ret_error);
+    *ret_starved = state == STARVED;
+    state = IDLE;
+    if (value && *ret_starved) {
+        json_decref(value);
+        value = NULL;
+    }
+    return value;
+}
+
 static int refuse(struct json_problem *ret_problem, size_t line, size_t column, const char *why)
 {
     int place;
@@ -105,15 +148,16 @@ static int read_text(struct bytes text, size_t flags, json_t **ret,
 {
     json_error_t error;
     json_t *value;
+    bool no_memory;
     int r;
 
     r = text_check(text, ret_problem);
     if (r < 0)
         return r;
     memset(&error, 0, sizeof error);
-    value = json_loadb(text.size ? text.data : "", text.size, flags | JSON_DECODE_ANY, &error);
+    value = json_load_watched(text, flags, &error, &no_memory);
     if (!value)
-        return refuse_as_jansson(ret_problem, &error);
+        return no_memory ? MCP_AUTH_E_NOMEM : refuse_as_jansson(ret_problem, &error);
     *ret = value;
     return 0;
 }

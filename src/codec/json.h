@@ -30,6 +30,11 @@ MUST_CHECK int json_read(struct bytes text, json_t **ret, struct json_problem *r
 MUST_CHECK int json_read_with_doubles(struct bytes text, json_t **ret,
                                       struct json_problem *ret_problem);
 
+/* Private to codec: jansson's json_loadb of any value, which is NULL too when memory was missing
+ * and jansson went on without. */
+json_t *json_load_watched(struct bytes text, size_t flags, json_error_t *ret_error,
+                          bool *ret_starved);
+
 /* A string value's bytes (borrowed from the value); absent when it is not a string or NULL. */
 struct bytes json_text(const json_t *value);
 struct bytes json_member_text(const json_t *object, const char *name);

@@ -41,7 +41,7 @@ static char peek(struct walk *walk)
 static int read_scalar(struct walk *walk, json_t **ret)
 {
     const char *start = walk->at;
-    bool escaped = false, quoted = *start == '"';
+    bool escaped = false, quoted = *start == '"', no_memory;
 
     step(walk);
     while (walk->at < walk->end) {
@@ -54,7 +54,8 @@ static int read_scalar(struct walk *walk, json_t **ret)
             break;
         escaped = quoted && c == '\\' && !escaped;
     }
-    *ret = json_loadb(start, (size_t)(walk->at - start), JSON_DECODE_ANY, NULL);
+    *ret =
+        json_load_watched((struct bytes){start, (size_t)(walk->at - start)}, 0, NULL, &no_memory);
     return *ret ? 0 : MCP_AUTH_E_NOMEM; /* it was read before, so nothing else can fail */
 }
 

@@ -143,7 +143,7 @@ void node_free(struct node *node)
         return;
     bus_stop(node);
     node->stopped = true; /* what is left has nobody to be answered to */
-    while (mailbox_run(&node->mailbox, node, UINT_MAX))
+    while (mailbox_fd(&node->mailbox) >= 0 && mailbox_run(&node->mailbox, node, UINT_MAX))
         ;
     mailbox_done(&node->mailbox);
     broadcast_free(node->broadcast);

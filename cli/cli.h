@@ -57,6 +57,7 @@ struct cli_settings {
     const char *command;
     const char *files[16];
     unsigned files_count, problems;
+    bool to_log; /* problems are for the log of a server that runs */
 };
 MUST_CHECK int cli_settings_init(struct cli_settings *settings, const char *command);
 void cli_settings_done(struct cli_settings *settings);

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "cli.h"
 
 int cli_settings_init(struct cli_settings *settings, const char *command)
@@ -27,6 +28,10 @@ void cli_settings_problem(void *owner, const char *text)
     struct cli_settings *settings = owner;
 
     settings->problems++;
+    if (settings->to_log) {
+        log_write(LOG_ERROR, "cannot be reloaded", LOG_TEXT("why", bytes_of(text)));
+        return;
+    }
     say_error(settings->command, "%s", text);
 }
 

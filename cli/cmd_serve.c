@@ -16,7 +16,8 @@ static const char help[] =
     "Usage: mcp-auth serve [--dev] [--env-file FILE] [SETTINGS]\n"
     "\n"
     "Runs the server until SIGTERM or SIGINT. Then everybody is asked to come back later (close\n"
-    "4200) and given a few seconds; a second signal ends it at once.\n"
+    "4200) and given a few seconds; a second signal ends it at once. SIGHUP reads env files, keys\n"
+    "and policy again: what is wrong in them is logged, and then nothing changes.\n"
     "\n"
     "Options:\n"
     "  --dev             try it: a throw-away secret, three demo tokens, loopback only\n"
@@ -45,81 +46,6 @@ static void *stop(void *owner)
     return NULL;
 }
 
-/* The next of the signals that are blocked, or 0 when the server has stopped meanwhile. */
-static int next_signal(int signals, int done)
-{
-    struct pollfd what[] = {{.fd = signals, .events = POLLIN}, {.fd = done, .events = POLLIN}};
-    struct signalfd_siginfo info;
-
-    for (;;) {
-        if (poll(what, 2, -1) < 0) {
-            if (errno == EINTR)
-                continue;
-            return SIGTERM;
-        }
-        if (what[1].revents)
-            return 0;
-        if (read(signals, &info, sizeof info) == (ssize_t)sizeof info)
-            return (int)info.ssi_signo;
-    }
-}
-
-/* Runs until a signal ends it; returns when nothing of the server runs any more. */
-static int wait_for_end(mcp_auth_server *server, int signals)
-{
-    struct stopping stopping = {.server = server, .done = eventfd(0, EFD_CLOEXEC)};
-    bool stopping_now = false;
-    int number;
-
-    if (stopping.done < 0) {
-        say_error("serve", "eventfd: %s", strerror(errno));
-        return STATUS_FAILURE;
-    }
-    while ((number = next_signal(signals, stopping.done)) != 0) {
-        if (number == SIGHUP) {
-            log_write(LOG_WARNING, "SIGHUP is ignored: this version reads its settings at the "
-                                   "start only");
-            continue;
-        }
-        log_write(LOG_INFO, stopping_now ? "stopping at once" : "stopping",
-                  LOG_TEXT("signal", bytes_of(sigabbrev_np(number))),
-                  LOG_INT("drain_ms", stopping_now ? 0 : DRAIN_MS));
-        if (stopping_now) {
-            mcp_auth_server_stop(server, 0);
-        } else if (pthread_create(&stopping.thread, NULL, stop, &stopping) != 0) {
-            mcp_auth_server_stop(server, DRAIN_MS); /* without a second thread: no second signal */
-            break;
-        } else {
-            stopping_now = true;
-        }
-    }
-    if (stopping_now)
-        pthread_join(stopping.thread, NULL);
-    close(stopping.done);
-    return STATUS_OK;
-}
-
-static int run(struct cli_settings *settings, bool dev, int signals)
-{
-    mcp_auth_server *server = NULL;
-    int status = STATUS_FAILURE, r;
-
-    r = mcp_auth_server_new(&server, settings->options, cli_settings_problem, settings);
-    if (r == 0 && settings->problems > 0)
-        r = MCP_AUTH_E_INVALID; /* said as they were loaded; the rest has been said just now */
-    if (r == 0)
-        r = mcp_auth_server_start(server);
-    if (r < 0 && settings->problems == 0)
-        say_error("serve", "%s", mcp_auth_strerror(r));
-    if (r == 0) {
-        if (dev)
-            serve_dev_print(server);
-        status = wait_for_end(server, signals);
-    }
-    mcp_auth_server_free(server);
-    return status;
-}
-
 static int read_flags(struct cli_settings *settings, bool *ret_dev, struct args *args)
 {
     const char *word;
@@ -144,6 +70,100 @@ static int read_flags(struct cli_settings *settings, bool *ret_dev, struct args 
     return arg == ARG_END ? STATUS_OK : STATUS_USAGE;
 }
 
+/* SIGHUP: files and flags once more, into settings of their own. `args` as at the start. */
+static void reload(mcp_auth_server *server, struct args args)
+{
+    struct cli_settings settings;
+    bool dev = false; /* the server knows what it is */
+
+    if (cli_settings_init(&settings, "serve") != STATUS_OK)
+        return;
+    settings.to_log = true;
+    if (read_flags(&settings, &dev, &args) == STATUS_OK) {
+        cli_settings_load(&settings);
+        if (settings.problems > 0)
+            log_write(LOG_ERROR, "nothing was reloaded: what was in force stays");
+        else
+            (void)!mcp_auth_server_reload(server, settings.options, NULL, NULL); /* it logs */
+    }
+    cli_settings_done(&settings);
+}
+
+/* The next of the signals that are blocked, or 0 when the server has stopped meanwhile. */
+static int next_signal(int signals, int done)
+{
+    struct pollfd what[] = {{.fd = signals, .events = POLLIN}, {.fd = done, .events = POLLIN}};
+    struct signalfd_siginfo info;
+
+    for (;;) {
+        if (poll(what, 2, -1) < 0) {
+            if (errno == EINTR)
+                continue;
+            return SIGTERM;
+        }
+        if (what[1].revents)
+            return 0;
+        if (read(signals, &info, sizeof info) == (ssize_t)sizeof info)
+            return (int)info.ssi_signo;
+    }
+}
+
+/* Runs until a signal ends it; returns when nothing of the server runs any more. */
+static int wait_for_end(mcp_auth_server *server, const struct args *args, int signals)
+{
+    struct stopping stopping = {.server = server, .done = eventfd(0, EFD_CLOEXEC)};
+    bool stopping_now = false;
+    int number;
+
+    if (stopping.done < 0) {
+        say_error("serve", "eventfd: %s", strerror(errno));
+        return STATUS_FAILURE;
+    }
+    while ((number = next_signal(signals, stopping.done)) != 0) {
+        if (number == SIGHUP) {
+            if (!stopping_now)
+                reload(server, *args);
+            continue;
+        }
+        log_write(LOG_INFO, stopping_now ? "stopping at once" : "stopping",
+                  LOG_TEXT("signal", bytes_of(sigabbrev_np(number))),
+                  LOG_INT("drain_ms", stopping_now ? 0 : DRAIN_MS));
+        if (stopping_now) {
+            mcp_auth_server_stop(server, 0);
+        } else if (pthread_create(&stopping.thread, NULL, stop, &stopping) != 0) {
+            mcp_auth_server_stop(server, DRAIN_MS); /* without a second thread: no second signal */
+            break;
+        } else {
+            stopping_now = true;
+        }
+    }
+    if (stopping_now)
+        pthread_join(stopping.thread, NULL);
+    close(stopping.done);
+    return STATUS_OK;
+}
+
+static int run(struct cli_settings *settings, const struct args *args, bool dev, int signals)
+{
+    mcp_auth_server *server = NULL;
+    int status = STATUS_FAILURE, r;
+
+    r = mcp_auth_server_new(&server, settings->options, cli_settings_problem, settings);
+    if (r == 0 && settings->problems > 0)
+        r = MCP_AUTH_E_INVALID; /* said as they were loaded; the rest has been said just now */
+    if (r == 0)
+        r = mcp_auth_server_start(server);
+    if (r < 0 && settings->problems == 0)
+        say_error("serve", "%s", mcp_auth_strerror(r));
+    if (r == 0) {
+        if (dev)
+            serve_dev_print(server);
+        status = wait_for_end(server, args, signals);
+    }
+    mcp_auth_server_free(server);
+    return status;
+}
+
 /* Before any thread starts: all of them inherit it, and only the main one reads the signals. */
 static int take_signals(void)
 {
@@ -160,6 +180,7 @@ static int take_signals(void)
 
 int cmd_serve(struct args *args)
 {
+    const struct args begun = *args;
     struct cli_settings settings;
     bool dev = false;
     int status, signals, r;
@@ -182,7 +203,7 @@ int cmd_serve(struct args *args)
             say_error("serve", "%s", r < 0 ? mcp_auth_strerror(r) : strerror(errno));
             status = STATUS_FAILURE;
         } else {
-            status = run(&settings, dev, signals);
+            status = run(&settings, &begun, dev, signals);
         }
         if (signals >= 0)
             close(signals);

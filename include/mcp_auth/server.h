@@ -37,6 +37,21 @@ MCP_AUTH_API MCP_AUTH_MUST_CHECK int mcp_auth_server_new(mcp_auth_server **ret,
                                                          mcp_auth_problem_fn problem, void *owner);
 /* Starts the threads; returns when every listener accepts. */
 MCP_AUTH_API MCP_AUTH_MUST_CHECK int mcp_auth_server_start(mcp_auth_server *server);
+/* A running server is told anew, as on SIGHUP: `options` are read and checked as for a new one, with
+ * the key files and the policy file. Either all of it takes place or, when anything is wrong, what
+ * was in force stays, and each problem is told and logged. Connections whose tokens were verified
+ * by a key that is gone are closed 4102. Settings that need a restart are named in the log. A
+ * development server stays one and keeps its throw-away secret.
+ *
+ * Ownership  `options` is copied from. `problem` may be NULL.
+ * Thread     as the other calls, and not beside mcp_auth_server_stop; it does not hold up any
+ *            connection.
+ * Errors     MCP_AUTH_E_INVALID, _IO, _SYSTEM, _NOMEM: nothing changed; _STOPPING when
+ *            it does not run. */
+MCP_AUTH_API MCP_AUTH_MUST_CHECK int mcp_auth_server_reload(mcp_auth_server *server,
+                                                            mcp_auth_options *options,
+                                                            mcp_auth_problem_fn problem,
+                                                            void *owner);
 /* The i-th address it listens on ("127.0.0.1:8000", "unix:/path"), or NULL. Borrowed. */
 MCP_AUTH_API const char *mcp_auth_server_address(const mcp_auth_server *server, size_t i);
 /* The demo tokens of a development server, {"tokens":[{"name","roles","token"}]}; new ones each

@@ -32,7 +32,7 @@ static bool put_reasons(struct strbuf *out, const struct api *api, const struct 
         put_reason(out, &some, "shutting down");
     if (net_is_pausing(exchange_net(exchange)))
         put_reason(out, &some, "out of file descriptors");
-    if (stats->active_connections >= api->settings->max_connections)
+    if (stats->active_connections >= node_max_connections(api->node))
         put_reason(out, &some, "WEBSOCKET_MAX_CONNECTIONS reached");
     strbuf_putc(out, ']');
     return !some;
@@ -51,7 +51,7 @@ void ready_get(struct exchange *exchange)
     /* Without its bus an instance still serves who is here (R74): a reason, not a refusal. */
     ready =
         put_reasons(&reasons, api, exchange, &stats) ||
-        (stats.bus == BUS_DEGRADED && stats.active_connections < api->settings->max_connections);
+        (stats.bus == BUS_DEGRADED && stats.active_connections < node_max_connections(api->node));
     strbuf_puts(&json, ready ? "{\"status\":\"ready\"" : "{\"status\":\"not ready\"");
     if (exchange->is_local || exchange->has_api_key) {
         static const char *const bus[] = {"ok", "degraded", "none"};

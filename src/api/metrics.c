@@ -113,7 +113,7 @@ void metrics_get(struct exchange *exchange)
     put_closes(&text, &stats);
     put_net(&text, api->net);
     put(&text, "workers", "gauge", stats.workers, "Event loops.");
-    put(&text, "connections_max", "gauge", api->settings->max_connections,
+    put(&text, "connections_max", "gauge", node_max_connections(api->node),
         "WEBSOCKET_MAX_CONNECTIONS.");
     put_head(&text, "start_time_seconds", "gauge", "When the server started, in Unix time.");
     strbuf_printf(&text, PREFIX "start_time_seconds %lld.%03lld\n",

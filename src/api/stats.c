@@ -77,7 +77,7 @@ void stats_get(struct exchange *exchange)
     strbuf_init(&json, STATS_SIZE_MAX);
     strbuf_putc(&json, '{');
     put_sessions(&json, &stats);
-    put_count(&json, "max_connections", api->settings->max_connections);
+    put_count(&json, "max_connections", node_max_connections(api->node));
     put_count(&json, "unauthenticated_connections", admission_count(api->net->admission));
     put_events(&json, &stats);
     json_put_name(&json, "bus");

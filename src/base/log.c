@@ -3,6 +3,7 @@
 #include "base/log.h"
 
 #include <assert.h>
+#include <stdatomic.h>
 #include <stdio.h>
 
 /* "-9223372036854775808" and its NUL */
@@ -11,19 +12,25 @@
 static struct {
     log_sink sink;
     void *owner;
-    enum log_level at_least;
+    atomic_int at_least; /* enum log_level; changes while threads run */
 } destination;
 
 void log_to(log_sink sink, void *owner, enum log_level at_least)
 {
     destination.sink = sink;
     destination.owner = owner;
-    destination.at_least = at_least;
+    log_level_set(at_least);
+}
+
+void log_level_set(enum log_level at_least)
+{
+    atomic_store_explicit(&destination.at_least, (int)at_least, memory_order_relaxed);
 }
 
 bool log_wanted(enum log_level level)
 {
-    return destination.sink && level >= destination.at_least;
+    return destination.sink &&
+           (int)level >= atomic_load_explicit(&destination.at_least, memory_order_relaxed);
 }
 
 void log_args(enum log_level level, const char *words, const struct log_arg *args, unsigned count)

@@ -21,6 +21,7 @@ typedef void (*log_sink)(void *owner, enum log_level level, struct bytes words,
 
 /* Before threads start. Until then, and with a NULL sink, nothing is wanted. */
 void log_to(log_sink sink, void *owner, enum log_level at_least);
+void log_level_set(enum log_level at_least); /* thread any */
 bool log_wanted(enum log_level level);
 
 #define LOG_FIELDS_MAX 16u

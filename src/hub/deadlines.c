@@ -12,10 +12,9 @@ static int64_t min_ms(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-static int64_t heartbeat_every(const struct hub *hub)
+static int64_t heartbeat_every(const struct session *s)
 {
-    return hub->bus == BUS_OK ? hub->settings.heartbeat_ms
-                              : min_ms(hub->settings.heartbeat_ms, HEARTBEAT_BUS_AWAY_MS);
+    return s->hub->bus == BUS_OK ? s->heartbeat_ms : min_ms(s->heartbeat_ms, HEARTBEAT_BUS_AWAY_MS);
 }
 
 /* One timer per session, at the earliest of what is due. A token ends by the wall clock, which may
@@ -37,8 +36,9 @@ void session_schedule(struct session *s)
 
 void session_start_deadlines(struct session *s)
 {
-    s->ping_due_ms = s->hub->now.mono_ms + s->hub->settings.heartbeat_ms;
-    s->heartbeat_due_ms = s->hub->now.mono_ms + heartbeat_every(s->hub);
+    s->heartbeat_ms = s->hub->settings.heartbeat_ms;
+    s->ping_due_ms = s->hub->now.mono_ms + s->heartbeat_ms;
+    s->heartbeat_due_ms = s->hub->now.mono_ms + heartbeat_every(s);
     s->heard = true;
     s->pinged = false;
 }
@@ -68,7 +68,7 @@ static void ping(struct session *s)
     }
     s->pinged = true;
     s->heard = false;
-    s->ping_due_ms = s->hub->now.mono_ms + s->hub->settings.heartbeat_ms;
+    s->ping_due_ms = s->hub->now.mono_ms + s->heartbeat_ms;
     session_push(s, &run, false);
 }
 
@@ -77,7 +77,7 @@ static void heartbeat(struct session *s)
     struct position position = session_position(s);
     struct strbuf json;
 
-    s->heartbeat_due_ms = s->hub->now.mono_ms + heartbeat_every(s->hub);
+    s->heartbeat_due_ms = s->hub->now.mono_ms + heartbeat_every(s);
     if (s->catchup && s->catchup->first)
         return; /* nothing has been promised yet */
     strbuf_init(&json, MESSAGE_FROM_CLIENT_SIZE_MAX);

@@ -167,6 +167,9 @@ void enforce_announced(struct hub *hub, struct fanout_frames *frames)
             if (run && session_push(s, run, false))
                 counter_add(&hub->counters.frames_sent, 1);
         }
-        session_close(s, CLOSE_ACCOUNT_REMOVED, -1);
+        session_close(s,
+                      entry->event->type == EVENT_USER_DELETED ? CLOSE_ACCOUNT_REMOVED
+                                                               : CLOSE_TOKEN_REVOKED,
+                      -1);
     }
 }

@@ -280,6 +280,7 @@ void session_say_auth_ok(struct session *s, bool resumed, struct position positi
         .heartbeat_interval_ms = s->hub->settings.heartbeat_ms,
     };
 
+    s->heartbeat_ms = s->hub->settings.heartbeat_ms;
     session_name(s, id);
     reply.connection_id = bytes_of(id);
     strbuf_init(&json, 4 * TOKEN_SIZE_MAX + 4096); /* roles and permissions, each byte escaped */

@@ -57,6 +57,7 @@ struct session {
     struct seat *seat;    /* while signed in, where users are counted */
     int64_t connected_ms; /* by the wall clock */
     int64_t auth_due_ms, ping_due_ms, heartbeat_due_ms;
+    int64_t heartbeat_ms; /* what auth_ok promised, whatever the setting has become */
     struct rate rate;
     struct outbox outbox;
     struct list in_backlog; /* while the outbox holds anything, oldest first */
@@ -158,6 +159,9 @@ bool session_may_see(const struct session *s, const struct event *event, enum vi
 void session_sign_in(struct session *s, struct bytes token, struct bytes position);
 void session_renew(struct session *s, struct bytes token);
 enum close_reason sign_in_refusal(enum auth_result result);
+
+/* reload.c: the key that vouched for this is not there any more. What none vouched for stays. */
+bool identity_withdrawn(const struct hub *hub, const struct identity *identity);
 
 /* catchup.c */
 void catchup_begin(struct session *s, struct bytes position);

@@ -52,6 +52,8 @@ enum auth_result hub_evaluate(struct hub *hub, const struct identity *identity,
 
     if (claims->expires_at_ms <= hub->now.wall_ms)
         return AUTH_EXPIRED;
+    if (identity_withdrawn(hub, identity))
+        return AUTH_FENCED;
     r = authority_evaluate(ret, claims, &hub->fences, &hub->settings.tokens->authority);
     return r == 0 ? AUTH_OK : r == MCP_AUTH_E_REFUSED ? AUTH_FENCED : AUTH_NOMEM;
 }

@@ -182,7 +182,7 @@ int node_ingest(struct node *node, struct bytes body, enum ingest_form form,
     struct ingest ingest = {.node = node, .context = *context, .problem = ret_problem};
     int r;
 
-    ingest.context.policy = &policy_default;
+    ingest.context.policy = node_policy(node); /* one for the whole batch */
     ingest.context.redaction = &node->redaction;
     ingest.context.random = &random_kernel;
     if (form == INGEST_NDJSON)
@@ -191,6 +191,7 @@ int node_ingest(struct node *node, struct bytes body, enum ingest_form form,
         r = take_whole(&ingest, body, publisher_key);
     if (r == 0)
         r = conflict_check(&ingest);
+    policy_unref(ingest.context.policy);
     if (r < 0) {
         publication_free(ingest.publication);
         return r;

@@ -46,6 +46,9 @@ int node_new(struct node **ret, const struct settings *settings, struct keyring 
         return MCP_AUTH_E_NOMEM;
     node->settings = settings;
     node->keys = keyring_ref(keys);
+    atomic_init(&node->policy, &policy_default);
+    atomic_init(&node->max_connections, settings->max_connections);
+    atomic_init(&node->publish_rate, settings->publish_rate);
     node->redaction = (struct redaction){settings->redact_keys.items, settings->redact_keys.count};
     node->hub_settings = (struct hub_settings){
         .tokens = &settings->tokens,
@@ -78,7 +81,7 @@ static bool admit(void *owner)
     struct node *node = ((struct node_hub *)owner)->node;
     unsigned before = atomic_fetch_add_explicit(&node->admitted, 1, memory_order_relaxed);
 
-    if (before < node->settings->max_connections)
+    if (before < node_max_connections(node))
         return true;
     atomic_fetch_sub_explicit(&node->admitted, 1, memory_order_relaxed);
     return false;
@@ -153,6 +156,7 @@ void node_free(struct node *node)
     for (unsigned i = 0; i < node->hubs_count; i++)
         hub_free(node->hubs[i].hub);
     keyring_unref(node->keys);
+    policy_unref(atomic_load(&node->policy));
     free(node);
 }
 

@@ -26,6 +26,16 @@ void node_stop(struct node *node);
 void node_free(struct node *node); /* after node_stop and after the loops' threads have ended */
 const struct settings *node_settings(const struct node *node);
 
+/* What may change while an instance runs: of `settings` the numbers and the privacy, with keys and
+ * policy as a whole (referenced; the policy's privacy wins when it gives one). Every hub follows by
+ * a note and ends what a withdrawn key has vouched for; events that are taken in from now on follow
+ * the new policy. Before node_attach as well. One thread at a time, never a hub's, and not once
+ * node_stop was called; it may wait for a moment, nobody else does. MCP_AUTH_E_NOMEM: nothing
+ * changed. `settings` is only read. */
+MUST_CHECK int node_reload(struct node *node, const struct settings *settings, struct keyring *keys,
+                           const struct policy *policy);
+unsigned node_max_connections(const struct node *node); /* as it stands now; thread any */
+
 enum publication_result {
     PUBLICATION_ACCEPTED,     /* each event has its own answer */
     PUBLICATION_CONFLICT,     /* events[failed_index]: same id, other body; none was published */

@@ -35,7 +35,10 @@ struct node {
     uint64_t epoch;
     struct node_hub hubs[NODE_HUBS_MAX];
     unsigned hubs_count;
-    atomic_uint admitted; /* places taken under WEBSOCKET_MAX_CONNECTIONS */
+    atomic_uint admitted;                      /* places taken under WEBSOCKET_MAX_CONNECTIONS */
+    atomic_uint max_connections, publish_rate; /* as last reloaded */
+    _Atomic(const struct policy *) policy;     /* one reference; node_policy takes another */
+    atomic_uint policy_takers;                 /* in the middle of taking one */
     int64_t started_wall_ms;
 
     pthread_t thread;
@@ -75,6 +78,9 @@ struct node {
 MUST_CHECK int deliveries_reserve(struct node *node, size_t count);
 void deliveries_done(struct node *node);
 extern const struct broadcast_port delivery_port; /* owner to be filled in */
+
+/* reload.c: the policy in force, for one event; policy_unref. Thread any, never waits. */
+const struct policy *node_policy(struct node *node);
 
 /* resume.c: a hub's question to the history, and the answer, in one note. */
 bool resume_ask(void *owner, const struct resume_request *request);

@@ -128,8 +128,8 @@ static enum publication_result check(struct node *node, struct publication *publ
     }
     if (!is_control(publication) && /* withdrawing never waits for publishing */
         !publish_rate_take(&node->rate, publication->publisher_key, publication->count,
-                           node->settings->publish_rate, node->now.mono_ms,
-                           &publication->retry_after_ms))
+                           atomic_load_explicit(&node->publish_rate, memory_order_relaxed),
+                           node->now.mono_ms, &publication->retry_after_ms))
         return PUBLICATION_RATE_LIMITED;
     publication->retry_after_ms = 1000;
     if (node->fences.users.count + fences > FENCE_USERS_MAX ||

@@ -77,19 +77,21 @@ int settings_set_dev(struct settings_builder *builder)
 {
     int secret = setting_find(BYTES("MCP_AUTH_JWT_SECRET"));
     int public_key = setting_find(BYTES("MCP_AUTH_JWT_PUBLIC_KEY_FILE"));
+    int jwks = setting_find(BYTES("MCP_AUTH_JWKS_FILE"));
     unsigned char random[32];
     char text[BASE64URL_SIZE(sizeof random)];
     int r;
 
-    assert(secret >= 0 && public_key >= 0);
+    assert(secret >= 0 && public_key >= 0 && jwks >= 0);
     builder->dev = true;
     if (builder->values[secret].text || builder->files[secret].text ||
-        builder->values[public_key].text)
+        builder->values[public_key].text || builder->values[jwks].text)
         return 0;
     random_kernel.fill(random_kernel.owner, random, sizeof random);
     base64url_encode(random, sizeof random, text);
     r = settings_set(builder, "MCP_AUTH_JWT_SECRET", (struct bytes){text, sizeof text},
                      SOURCE_DEFAULT, "made for this run");
+    builder->secret_made = r == 0;
     explicit_bzero(random, sizeof random);
     explicit_bzero(text, sizeof text);
     return r;

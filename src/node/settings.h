@@ -27,8 +27,8 @@ struct settings {
     unsigned workers;        /* 1.. */
     size_t history_events;
     int64_t history_ms, dedupe_ms;
-    struct bytes jwt_secret; /* absent when none */
-    struct bytes jwt_public_key_file;
+    struct bytes jwt_secret;                                  /* absent when none */
+    struct bytes jwt_public_key_file, jwks_file, policy_file; /* paths; absent when none */
     unsigned jwt_algorithms;   /* bits of enum jwt_algorithm; 0: all that the keys serve */
     struct token_rules tokens; /* issuer, audience, leeway, age, claims, admin roles, skew */
     struct text_list admin_roles;
@@ -36,6 +36,7 @@ struct settings {
     struct text_list allowed_origins;
     bool origins_restricted; /* the setting is there */
     enum privacy privacy;
+    bool privacy_given;           /* else it is the default */
     struct text_list redact_keys; /* folded */
     int64_t auth_timeout_ms;
     unsigned user_connections; /* of one user; 0: no limit */
@@ -43,8 +44,9 @@ struct settings {
     bool ws_deflate;           /* agree to permessage-deflate */
     enum log_level log_level;
     bool log_json;
-    bool dev;       /* serve --dev: loopback only, foreign Host refused */
-    bool redis_set; /* REDIS_URL is there, which this version does not use: say so */
+    bool dev;         /* serve --dev: loopback only, foreign Host refused */
+    bool secret_made; /* jwt_secret is a throw-away one */
+    bool redis_set;   /* REDIS_URL is there, which this version does not use: say so */
 };
 
 /* The settings being collected; wraps struct settings with where each value came from. */
@@ -93,5 +95,11 @@ void settings_info(const struct settings_builder *builder, unsigned index,
 MUST_CHECK int settings_finish(struct settings_builder *builder, settings_problem problem,
                                void *owner, struct settings **ret);
 void settings_free(struct settings *settings); /* wipes secrets */
+
+/* settings_live.c. Calls `differs` with the name of each setting that is not the same in both, and
+ * whether it can change while a server runs. */
+typedef void (*setting_differs)(void *owner, const char *name, bool live);
+void settings_compare(const struct settings *a, const struct settings *b, setting_differs differs,
+                      void *owner);
 
 #endif

@@ -186,7 +186,8 @@ static void check_keys(struct finish *f)
     if (public_keys && !bytes_present(s->tokens.audience))
         finish_problem(f, "MCP_AUTH_TOKEN_AUDIENCE is needed with MCP_AUTH_JWT_PUBLIC_KEY_FILE: an "
                           "issuer signs for more than this server; * is any");
-    if (s->jwt_algorithms == 0 || (!secret && !public_keys))
+    /* What is in a key set is known once it has been read. */
+    if (s->jwt_algorithms == 0 || bytes_present(s->jwks_file) || (!secret && !public_keys))
         return;
     for (size_t i = 0; secret && i < ARRAY_COUNT(hmacs); i++)
         if ((s->jwt_algorithms & BIT(hmacs[i].algorithm)) && s->jwt_secret.size < hmacs[i].size)
@@ -250,13 +251,15 @@ int settings_finish(struct settings_builder *builder, settings_problem problem, 
                     struct settings **ret)
 {
     struct finish f = {builder, problem, owner, NULL, 0};
-    int redis = setting_find(BYTES("REDIS_URL"));
+    int redis = setting_find(BYTES("REDIS_URL")), privacy = setting_find(BYTES("MCP_AUTH_PRIVACY"));
 
-    assert(builder && problem && redis >= 0);
+    assert(builder && problem && redis >= 0 && privacy >= 0);
     f.settings = calloc(1, sizeof *f.settings);
     if (!f.settings)
         return MCP_AUTH_E_NOMEM;
     f.settings->dev = builder->dev;
+    f.settings->secret_made = builder->secret_made;
+    f.settings->privacy_given = builder->values[privacy].text != NULL;
     f.settings->redis_set = builder->values[redis].text || builder->files[redis].text;
     f.settings->workers = cores_available();
     for (unsigned i = 0; i < SETTINGS_COUNT && f.result != MCP_AUTH_E_NOMEM; i++)

@@ -52,6 +52,9 @@ const struct setting_rule setting_rules[] = {
     {"MCP_AUTH_JWT_PUBLIC_KEY_FILE", "--jwt-public-key-file", SETTING_TEXT, "", 1, PATH_SIZE_MAX,
      "a path", NULL, setting_check_plain, false, false, PLACE(jwt_public_key_file),
      "PEM file of the public keys of RS, PS, ES and EdDSA tokens"},
+    {"MCP_AUTH_JWKS_FILE", "--jwks-file", SETTING_TEXT, "", 1, PATH_SIZE_MAX, "a path", NULL,
+     setting_check_plain, false, false, PLACE(jwks_file),
+     "JSON Web Key Set of the keys of tokens; read again on SIGHUP"},
     {"MCP_AUTH_JWT_ALGORITHMS", "--jwt-algorithms", SETTING_ALGORITHMS, "", 0, 0,
      "of HS256 HS384 HS512 RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA, with commas "
      "between",
@@ -94,6 +97,9 @@ const struct setting_rule setting_rules[] = {
      "origins such as https://app.example.com, with commas between", NULL, setting_check_origin,
      false, true, PLACE(allowed_origins),
      "web origins whose pages may connect; unset or *: any, since nothing ambient signs in"},
+    {"MCP_AUTH_POLICY_FILE", "--policy-file", SETTING_TEXT, "", 1, PATH_SIZE_MAX, "a path", NULL,
+     setting_check_plain, false, false, PLACE(policy_file),
+     "JSON file of who may see an event and what it takes away; read again on SIGHUP"},
     {"MCP_AUTH_PRIVACY", "--privacy", SETTING_CHOICE, "full", 0, 0, NULL, "full|id|none", NULL,
      false, false, PLACE(privacy),
      "what others than administrators see of other people: name and id, the id, nothing"},
@@ -122,7 +128,7 @@ _Static_assert(ARRAY_COUNT(setting_rules) == SETTINGS_COUNT, "count the rows");
 /* Known from the protocol, one blank between: setting one is an error that says what it is, so
  * that nobody believes in a safeguard that is not there. */
 static const char later[] =
-    " MCP_AUTH_DATA_DIR MCP_AUTH_JWKS_FILE MCP_AUTH_JWKS_URL MCP_AUTH_POLICY_FILE"
+    " MCP_AUTH_DATA_DIR MCP_AUTH_JWKS_URL"
     " MCP_AUTH_BUS_DEADLINE_MS MCP_AUTH_TLS_CERT_FILE"
     " MCP_AUTH_TLS_KEY_FILE MCP_AUTH_METRICS_LISTEN MCP_AUTH_REDIS_PLAIN MCP_AUTH_REDIS_PREFIX ";
 

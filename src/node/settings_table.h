@@ -34,7 +34,7 @@ struct setting_rule {
 
 /* Rows with a name of their own in code. The order of the table is that of the protocol's page. */
 extern const struct setting_rule setting_rules[];
-#define SETTINGS_COUNT 35u
+#define SETTINGS_COUNT 37u
 int setting_find(struct bytes name);                      /* an index, or MCP_AUTH_E_NOT_FOUND */
 int setting_find_named(const char *name, bool *ret_file); /* also by flag, NAME_FILE, --flag-file */
 bool setting_is_later(const char *name);                  /* of a version that is still to come */
@@ -50,7 +50,7 @@ struct setting_value {
 };
 
 struct settings_builder {
-    bool dev;
+    bool dev, secret_made;
     struct setting_value values[SETTINGS_COUNT];
     struct setting_value files[SETTINGS_COUNT]; /* NAME_FILE, of secrets */
     char ranges[SETTINGS_COUNT][SETTING_RANGE_SIZE];

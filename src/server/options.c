@@ -5,7 +5,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include "server/keys.h"
+#include "server/load.h"
 
 struct mcp_auth_options {
     struct settings_builder *builder;
@@ -65,24 +65,13 @@ int mcp_auth_options_load_environment(mcp_auth_options *options, char *const *en
 int mcp_auth_options_check(mcp_auth_options *options, int for_server, mcp_auth_problem_fn problem,
                            void *owner)
 {
-    struct settings *settings = NULL;
-    struct keyring *keys = NULL;
+    struct load load;
     int r;
 
     assert(options && problem);
-    r = settings_finish(options->builder, problem, owner, &settings);
-    if (r < 0)
-        return r;
-    if (for_server && !keys_configured(settings)) {
-        problem(owner, "no key is set: set MCP_AUTH_JWT_SECRET (openssl rand -base64 48 makes "
-                       "one) or MCP_AUTH_JWT_PUBLIC_KEY_FILE, or try with serve --dev");
-        r = MCP_AUTH_E_INVALID;
-    } else if (for_server) {
-        r = keys_load(settings, problem, owner, &keys);
-        if (r == 0)
-            keyring_unref(keys);
-    }
-    settings_free(settings);
+    r = load_read(&load, options->builder, for_server, problem, owner);
+    if (r == 0)
+        load_done(&load);
     return r;
 }
 

@@ -18,17 +18,19 @@
 #include "server/descriptors.h"
 #include "server/dev.h"
 #include "server/host.h"
-#include "server/keys.h"
 #include "server/listen.h"
+#include "server/load.h"
 #include "server/log_writer.h"
 #include "server/options.h"
+#include "server/reload.h"
 #include "server/worker.h"
 
 #define DEV_TOKENS_SIZE_MAX 65536u
 
 struct mcp_auth_server {
-    struct settings *settings;
-    struct keyring *keys;
+    struct load start;               /* as it was told at its start */
+    struct load now;                 /* as it was told last; zeroed until it was reloaded */
+    const struct settings *settings; /* of the start, which threads hold */
     struct node *node;
     struct api api;
     struct net_config config;
@@ -69,7 +71,9 @@ static int make_parts(mcp_auth_server *server)
     r = admission_new(&server->admission, UNAUTHENTICATED_MAX, UNAUTHENTICATED_PER_ADDRESS_MAX,
                       seed);
     if (r >= 0)
-        r = node_new(&server->node, server->settings, server->keys);
+        r = node_new(&server->node, server->settings, server->start.keys);
+    if (r >= 0)
+        r = node_reload(server->node, server->settings, server->start.keys, server->start.policy);
     if (r >= 0)
         r = api_init(&server->api, server->node, server->settings, &server->config,
                      server->settings->dev ? dev_tokens_json : NULL);
@@ -118,18 +122,15 @@ int mcp_auth_server_new(mcp_auth_server **ret, mcp_auth_options *options,
     int r;
 
     assert(ret && options && problem);
-    r = mcp_auth_options_check(options, 1, problem, owner);
-    if (r < 0)
-        return r;
     server = calloc(1, sizeof *server);
     if (!server)
         return told(MCP_AUTH_E_NOMEM, problem, owner);
     server->gone_fd = server->hurry_fd = -1;
-    r = settings_finish(options_builder(options), problem, owner, &server->settings);
-    if (r >= 0)
-        r = keys_load(server->settings, problem, owner, &server->keys);
-    if (r >= 0)
+    r = load_read(&server->start, options_builder(options), true, problem, owner);
+    if (r >= 0) {
+        server->settings = server->start.settings;
         r = descriptors_raise(server->settings, problem, owner);
+    }
     if (r < 0)
         goto fail;
 
@@ -154,6 +155,7 @@ fail:
 
 static void log_start(const mcp_auth_server *server)
 {
+    load_log_notices(&server->start);
     if (server->settings->redis_set)
         log_write(LOG_WARNING, "REDIS_URL is not used: this version runs without Redis, and "
                                "events stay on this instance");
@@ -184,6 +186,26 @@ int mcp_auth_server_start(mcp_auth_server *server)
         return r;
     }
     log_start(server);
+    return 0;
+}
+
+int mcp_auth_server_reload(mcp_auth_server *server, mcp_auth_options *options,
+                           mcp_auth_problem_fn problem, void *owner)
+{
+    const struct load *before;
+    struct load fresh;
+    int r;
+
+    assert(server && options);
+    if (!server->started || atomic_load(&server->stopping))
+        return MCP_AUTH_E_STOPPING;
+    before = server->now.settings ? &server->now : &server->start;
+    r = reload(&fresh, options_builder(options), server->node, &server->start, before, problem,
+               owner);
+    if (r < 0)
+        return r;
+    load_done(&server->now);
+    server->now = fresh;
     return 0;
 }
 
@@ -319,8 +341,8 @@ void mcp_auth_server_free(mcp_auth_server *server)
         close(server->gone_fd);
     if (server->hurry_fd >= 0)
         close(server->hurry_fd);
-    keyring_unref(server->keys);
-    settings_free(server->settings);
+    load_done(&server->now);
+    load_done(&server->start);
     if (server->logging)
         log_writer_stop();
     free(server);

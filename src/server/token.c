@@ -151,7 +151,7 @@ int mcp_auth_token_inspect(mcp_auth_options *options, const char *token, char **
     if (r == 0)
         r = settings_finish(options_builder(options), quiet, NULL, &settings);
     if (r == 0)
-        r = keys_load(settings, quiet, NULL, &keys);
+        r = keys_load(settings, quiet, NULL, NULL, &keys);
     if (r == 0)
         r = judge(keys, settings, text, &why);
     if (r < 0)

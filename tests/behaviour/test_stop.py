@@ -78,7 +78,7 @@ async def test_signals_that_mean_nothing_are_harmless(launch):
         server.signal(number)
     await asyncio.sleep(0.2)
     await settle(server, None, client)
-    server.wait_log("SIGHUP")
+    server.wait_log("INFO reloaded")
     await client.close()
 
 

@@ -408,17 +408,27 @@ static void mint(void)
     }
 }
 
-static void begin(void)
+/* Makes the node; later, while all sign in, publish and are told, the same rules in other memory. */
+static void tell_node(void)
 {
+    const struct policy *policy;
     struct keyring *keys;
     const char *why;
 
+    if (keyring_new(&keys, 0) < 0 || keyring_add_secret(keys, BYTES(SECRET), &why) < 0 ||
+        policy_new(&policy, &policy_default) < 0 ||
+        (!node && node_new(&node, &settings, keys) < 0) ||
+        node_reload(node, &settings, keys, policy) < 0)
+        fail("the node cannot be told", 0, 0);
+    policy_unref(policy);
+    keyring_unref(keys);
+}
+
+static void begin(void)
+{
     settings.tokens.claims = (struct claims_map){BYTES("sub"), BYTES("name"), BYTES("roles"),
                                                  BYTES("permissions"), BYTES("tenant_id")};
-    if (keyring_new(&keys, 0) < 0 || keyring_add_secret(keys, BYTES(SECRET), &why) < 0 ||
-        node_new(&node, &settings, keys) < 0)
-        fail("cannot begin", 0, 0);
-    keyring_unref(keys);
+    tell_node();
     mint();
     for (unsigned i = 0; i < WORKERS; i++) {
         struct worker *worker = &workers[i];
@@ -464,6 +474,7 @@ int main(void)
             fail("cannot start a thread", i, 0);
     while (atomic_load(&idle) < WORKERS) {
         node_stats(node, &stats); /* any thread may ask at any time */
+        tell_node();
         poll(NULL, 0, 20);
     }
     node_stop(node);

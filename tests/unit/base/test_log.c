@@ -67,6 +67,12 @@ TEST(a_level_below_the_wanted_is_not_written)
     CHECK_EQ(written.records, 0);
     log_write(LOG_WARNING, "heard");
     CHECK_EQ(written.records, 1);
+    log_level_set(LOG_DEBUG);
+    log_write(LOG_DEBUG, "heard");
+    CHECK_EQ(written.records, 2);
+    log_level_set(LOG_ERROR);
+    log_write(LOG_WARNING, "quiet");
+    CHECK_EQ(written.records, 2);
     log_to(NULL, NULL, LOG_DEBUG);
 }
 

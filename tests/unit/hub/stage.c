@@ -8,7 +8,6 @@
 #include "codec/ws_deflate.h"
 #include "codec/ws_frame.h"
 
-#define SECRET "a secret of the stage, of forty-eight bytes at least"
 static const struct bytes admin_roles[] = {{"admin", 5}};
 
 static bool port_resume(void *owner, const struct resume_request *request)
@@ -75,7 +74,7 @@ void stage_init(struct stage *stage)
     stage->places = 1000;
     stage->random = random_seeded(&stage->random_state);
     CHECK_EQ(keyring_new(&stage->keys, 0), 0);
-    CHECK_EQ(keyring_add_secret(stage->keys, BYTES(SECRET), &why), 0);
+    CHECK_EQ(keyring_add_secret(stage->keys, BYTES(STAGE_SECRET), &why), 0);
 }
 
 void stage_start(struct stage *stage)
@@ -122,7 +121,7 @@ const char *stage_token(const struct stage *stage, const char *claims)
     if (!strstr(claims, "\"iat\""))
         strbuf_printf(&payload, ",\"iat\":%lld", (long long)(stage->now.wall_ms / 1000));
     strbuf_putc(&payload, '}');
-    CHECK_EQ(token_mint(&out, BYTES(SECRET), strbuf_bytes(&payload)), 0);
+    CHECK_EQ(token_mint(&out, BYTES(STAGE_SECRET), strbuf_bytes(&payload)), 0);
     memcpy(token, out.data, out.size);
     token[out.size] = '\0';
     strbuf_done(&payload);

@@ -10,6 +10,7 @@
 #define STAGE_EPOCH UINT64_C(0xabcdef)
 #define STAGE_WALL_MS INT64_C(1700000000000)
 #define STAGE_PAST_MAX 512
+#define STAGE_SECRET "a secret of the stage, of forty-eight bytes at least"
 #define STAGE_KEYS_MAX 16
 
 /* What a hub asked of the history, until the test answers it. */

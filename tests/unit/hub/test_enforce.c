@@ -143,6 +143,25 @@ TEST(a_deleted_user_receives_that_very_event_and_is_closed_4002)
     stage_done(&stage);
 }
 
+TEST(who_loses_everything_by_another_type_is_closed_4102)
+{
+    struct policy policy = policy_default;
+    struct client client;
+    uint64_t n;
+
+    policy.rules[EVENT_SECURITY_VIOLATION].effect = EFFECT_FENCE_EVERYTHING;
+    begin();
+    client_sign_in(&client, &stage, SESSION_CONTROL, "ann", NULL);
+    n = stage_publish(&stage, (struct sample){.type = EVENT_SECURITY_VIOLATION,
+                                              .user = "ann",
+                                              .policy = &policy});
+    CHECK(client_reads_event(&client, n));
+    CHECK(client_reads(&client, "closing", "\"code\":4102"));
+    CHECK(client_closed(&client, CLOSE_TOKEN_REVOKED));
+    client_gone(&client);
+    stage_done(&stage);
+}
+
 TEST(a_leaving_session_may_go_before_its_event_comes)
 {
     struct client gone, expired;

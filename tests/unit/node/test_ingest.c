@@ -4,7 +4,7 @@
 #include "node/node_private.h"
 #include "unit.h"
 
-static struct node node; /* ingest needs its redaction only */
+static struct node node = {.policy = &policy_default}; /* and redaction: all it needs */
 static struct publication *batch;
 static struct ingest_problem problem;
 static unsigned redacted;

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* file_text.c: a file that a setting names, read whole. */
+#include "server/file_text.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "mcp_auth/error.h"
+
+static int fill(struct strbuf *out, FILE *file, size_t size_max, const char **ret_why)
+{
+    char *data = strbuf_reserve(out, size_max + 1);
+    size_t size;
+
+    if (!data)
+        return MCP_AUTH_E_NOMEM;
+    size = fread(data, 1, size_max + 1, file);
+    if (ferror(file)) {
+        *ret_why = strerrordesc_np(errno);
+        return MCP_AUTH_E_IO;
+    }
+    strbuf_added(out, size);
+    if (size <= size_max)
+        return 0;
+    *ret_why = "is too large";
+    return MCP_AUTH_E_IO;
+}
+
+int file_text_read(struct strbuf *out, const char *setting, const char *path, size_t size_max,
+                   settings_problem problem, void *owner)
+{
+    FILE *file = fopen(path, "re");
+    const char *why = file ? NULL : strerrordesc_np(errno);
+    char text[4400];
+    int r = MCP_AUTH_E_IO;
+
+    strbuf_init(out, size_max + 1);
+    if (file) {
+        r = fill(out, file, size_max, &why);
+        fclose(file);
+    }
+    if (r == MCP_AUTH_E_IO) {
+        (void)snprintf(text, sizeof text, "%s: %s %s; at most %zu bytes are read", setting, path,
+                       why ? why : "cannot be read", size_max);
+        problem(owner, text);
+    }
+    return r;
+}

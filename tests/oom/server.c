@@ -189,6 +189,27 @@ static void publish(void)
         oom_fail("the publisher is told that it is its own fault: %d", status);
 }
 
+/* Each is answered well, or with 5xx, or not at all. */
+static void ask_everything(void)
+{
+    static const char *const lines[] = {"GET /v1/stats",   "GET /v1/connections",
+                                        "GET /v1/events",  "GET /metrics",
+                                        "GET /v1/nothing", "POST /v1/users/nobody/disconnect"};
+
+    for (unsigned i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        char text[512];
+        int status;
+
+        snprintf(text, sizeof text,
+                 "%s HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\n"
+                 "Authorization: Bearer " KEY "\r\n\r\n",
+                 lines[i]);
+        status = request(text);
+        if (status != (i == 4 ? 404 : 200) && (!inject_fired() || (status != 0 && status < 500)))
+            oom_fail("%s is answered %d", lines[i], status);
+    }
+}
+
 static size_t place_of(const struct peer *peer, unsigned i)
 {
     char id[16];
@@ -237,8 +258,7 @@ static void serve(void)
     in_second = peer_sign_in(&second);
     in_stream = stream_sign_in(&stream);
     publish();
-    (void)request("GET /v1/stats HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
-                  "Authorization: Bearer " KEY "\r\n\r\n");
+    ask_everything();
     publish();
     OOM_CHECK(inject_fired() || (in_first && in_second && in_stream));
     /* From here on all is well again, for who is there and who comes. */

@@ -175,7 +175,9 @@ static void publish(void)
     int status;
 
     OOM_CHECK(i < EVENTS_MAX);
-    snprintf(body, sizeof body, "{\"event_type\":\"user_updated\",\"id\":\"ev%02u\"}", i);
+    /* One takes something away, so that it crosses the mailboxes twice. */
+    snprintf(body, sizeof body, "{\"id\":\"ev%02u\",\"event_type\":%s}", i,
+             i == 2 ? "\"user_deleted\",\"target_user_id\":\"gone\"" : "\"user_updated\"");
     snprintf(text, sizeof text,
              "POST /v1/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " KEY "\r\n"
              "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
@@ -286,10 +288,11 @@ static int options_fill(mcp_auth_options *options)
     static const char *const pairs[][2] = {{"--listen", "127.0.0.1:0"},
                                            {"--jwt-secret", OOM_SECRET},
                                            {"--api-key", KEY},
+                                           {"--user-connections", "100"},
                                            {"--workers", "1"}};
     int r = 0;
 
-    for (unsigned i = 0; i < 4 && r >= 0; i++)
+    for (unsigned i = 0; i < sizeof pairs / sizeof pairs[0] && r >= 0; i++)
         r = mcp_auth_options_set(options, pairs[i][0], pairs[i][1]);
     return r;
 }

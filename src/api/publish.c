@@ -32,6 +32,11 @@ static void answer_publication(struct exchange *exchange, const struct publicati
     case PUBLICATION_ACCEPTED:
         strbuf_init(&json, ACCEPTED_SIZE_MAX);
         answer_accepted(&json, publication, (unsigned)exchange->memo);
+        if (json.error) {
+            strbuf_done(&json);
+            exchange_hang_up(exchange);
+            return;
+        }
         exchange_answer_json(exchange, 202, (struct bytes){0}, &json);
         return;
     case PUBLICATION_CONFLICT:

@@ -135,6 +135,13 @@ void exchange_answer(struct exchange *exchange, int status, const char *content_
     conn_become(conn, CONN_REPLY);
 }
 
+void exchange_hang_up(struct exchange *exchange)
+{
+    assert(!exchange->answered);
+    exchange->answered = true;
+    conn_close(exchange->conn);
+}
+
 void exchange_answer_json(struct exchange *exchange, int status, struct bytes headers,
                           struct strbuf *json)
 {

@@ -49,6 +49,9 @@ void exchange_answer(struct exchange *exchange, int status, const char *content_
 /* The same with a composed JSON body, whose failure becomes 503. Frees `json`'s memory. */
 void exchange_answer_json(struct exchange *exchange, int status, struct bytes headers,
                           struct strbuf *json);
+/* Ends the connection instead of answering: what was asked is done, and for want of memory there is
+ * no way to say so. Any refusal would say that it is not. */
+void exchange_hang_up(struct exchange *exchange);
 /* The same with an error, by its own status. message absent: the code's own; details may be NULL;
  * retry_after_ms < 0: no Retry-After. */
 void exchange_refuse(struct exchange *exchange, enum error_code code, struct bytes message,

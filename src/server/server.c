@@ -107,11 +107,12 @@ static int make_workers(mcp_auth_server *server)
     return 0;
 }
 
-/* What the parts of a server fail of is told here; bad settings were told where they are read. */
+/* Want of memory is told here, whoever had it; what is wrong of the settings, the keys and the
+ * addresses was told where they are read. */
 static int told(int error, mcp_auth_problem_fn problem, void *owner)
 {
-    if (error == MCP_AUTH_E_NOMEM || error == MCP_AUTH_E_SYSTEM)
-        problem(owner, error == MCP_AUTH_E_NOMEM ? "out of memory" : strerrordesc_np(errno));
+    if (error == MCP_AUTH_E_NOMEM)
+        problem(owner, "out of memory");
     return error;
 }
 
@@ -137,10 +138,10 @@ int mcp_auth_server_new(mcp_auth_server **ret, mcp_auth_options *options,
     r = make_parts(server);
     if (r >= 0)
         r = make_workers(server);
-    if (r < 0) {
-        r = told(r, problem, owner);
+    if (r == MCP_AUTH_E_SYSTEM)
+        problem(owner, strerrordesc_np(errno));
+    if (r < 0)
         goto fail;
-    }
     r = listen_open(&server->listen, server->settings, server->workers, server->workers_count,
                     problem, owner);
     if (r < 0)
@@ -150,7 +151,7 @@ int mcp_auth_server_new(mcp_auth_server **ret, mcp_auth_options *options,
 
 fail:
     mcp_auth_server_free(server);
-    return r;
+    return told(r, problem, owner);
 }
 
 static void log_start(const mcp_auth_server *server)

@@ -35,6 +35,11 @@ bool inject_disarm(void)
     return atomic_load(&fired);
 }
 
+void inject_rest(void)
+{
+    atomic_store(&armed_call, INJECT_CALLS);
+}
+
 bool inject_fired(void)
 {
     return atomic_load(&fired);

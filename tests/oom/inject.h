@@ -33,6 +33,8 @@ void inject_arm(enum inject_call call, unsigned n, int error);
 /* True when it has happened. */
 bool inject_disarm(void);
 bool inject_fired(void);
+/* Nothing fails from here on; what has failed is still counted. */
+void inject_rest(void);
 /* The caller's own: neither counted nor failed. */
 void inject_hold(bool hold);
 /* Blocks that were allocated and not freed. */

@@ -99,6 +99,8 @@ int main(int argc, char **argv)
         core_scenarios();
     if (strstr("hub", only))
         hub_scenarios();
+    if (strstr("server", only))
+        server_scenarios();
     printf("%lu failures were injected\n", inject_failures);
     printf("%u passed, 0 failed\n", scenarios);
     return 0;

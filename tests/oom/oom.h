@@ -21,5 +21,6 @@ void oom_repeat(const char *name, enum inject_call call, int error, void (*run)(
 
 void core_scenarios(void);
 void hub_scenarios(void);
+void server_scenarios(void);
 
 #endif

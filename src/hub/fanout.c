@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* fanout.c: one event to every session here that may see it, by index, composed once a view and form. */
+/* fanout.c: one event to every session that may see it, composed once a view and form. */
 #include <assert.h>
 #include <string.h>
 

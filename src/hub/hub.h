@@ -131,8 +131,8 @@ void hub_reload(struct hub *hub, const struct hub_settings *settings, struct key
 /* From the bus, in the order of this hub's mailbox. */
 /* Phase one: what the event takes away is gone when this returns: from the fence table and from
  * every live session. A control entry closes at once, for it has no announcement: the number of
- * sessions that it closed here; 0 for an event. MCP_AUTH_E_NOMEM: every session of that user was closed instead (fail
- * closed), and the caller must count the fence as not stored. */
+ * sessions that it closed here; 0 for an event. MCP_AUTH_E_NOMEM: every session of that user was
+ * closed instead (fail closed), and the caller must count the fence as not stored. */
 int hub_effect(struct hub *hub, struct event *event);
 /* Phase two: entry->n must be head + 1 (assert). */
 void hub_announce(struct hub *hub, const struct entry *entry);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* core.c: what reads texts from outside says that it has no memory, and leaves nothing behind. */
+#include <errno.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <stdio.h>
@@ -9,6 +10,7 @@
 #include "auth/authenticate.h"
 #include "auth/jwk.h"
 #include "auth/token_mint.h"
+#include "base/slab.h"
 #include "codec/http_request.h"
 #include "codec/ws_message.h"
 #include "mcp_auth/error.h"
@@ -234,9 +236,34 @@ static void run_http(void)
     strbuf_done(&out);
 }
 
+/* Without memory there is no object; what cannot be unmapped is used on. */
+static void run_slab(void)
+{
+    enum { OBJECTS = 2000 };
+    static void *objects[OBJECTS];
+    struct slab slab;
+
+    slab_init(&slab, 100, NULL);
+    for (unsigned round = 0; round < 2; round++) {
+        for (unsigned i = 0; i < OBJECTS; i++) {
+            objects[i] = slab_take(&slab);
+            OOM_CHECK(objects[i] || inject_fired());
+        }
+        for (unsigned i = 0; i < OBJECTS; i++)
+            if (objects[i])
+                slab_give(objects[i]);
+        OOM_CHECK(slab.count == 0 && (slab.chunks <= 1 || inject_fired()));
+    }
+    inject_rest(); /* nothing can be done about what fails at the end */
+    slab_done(&slab);
+}
+
 void core_scenarios(void)
 {
     pem_make();
+    oom_repeat("slab", INJECT_ALLOC, 0, run_slab);
+    oom_repeat("slab", INJECT_MMAP, ENOMEM, run_slab);
+    oom_repeat("slab", INJECT_MUNMAP, ENOMEM, run_slab);
     oom_repeat("keyring and JWKS", INJECT_ALLOC, 0, run_keyring);
     oom_repeat("authenticate", INJECT_ALLOC, 0, run_authenticate);
     oom_repeat("settings", INJECT_ALLOC, 0, run_settings);

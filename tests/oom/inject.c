@@ -8,8 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#define PAGE 4096u
 
 unsigned long inject_failures;
 
@@ -122,6 +125,28 @@ WRAP(void, free, void *block)
     if (block)
         atomic_fetch_sub(&live, 1);
     __real_free(block);
+}
+
+/* Counted in pages, for what was mapped at once may be unmapped in pieces. mmap64 is what mmap is
+ * called where files may be large (_FILE_OFFSET_BITS). */
+WRAP(void *, mmap64, void *at, size_t size, int prot, int flags, int fd, off_t offset)
+{
+    void *data;
+
+    if (fails(INJECT_MMAP))
+        return MAP_FAILED;
+    data = __real_mmap64(at, size, prot, flags, fd, offset);
+    if (data != MAP_FAILED)
+        atomic_fetch_add(&live, (long)(size / PAGE));
+    return data;
+}
+
+WRAP(int, munmap, void *data, size_t size)
+{
+    if (fails(INJECT_MUNMAP))
+        return -1;
+    atomic_fetch_sub(&live, (long)(size / PAGE));
+    return __real_munmap(data, size);
 }
 
 WRAP(int, accept4, int fd, struct sockaddr *peer, socklen_t *size, int flags)

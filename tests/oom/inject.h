@@ -17,6 +17,8 @@ enum inject_call {
     INJECT_EVENTFD,
     INJECT_GETSOCKNAME,
     INJECT_LISTEN,
+    INJECT_MMAP,
+    INJECT_MUNMAP,
     INJECT_PTHREAD_CREATE,
     INJECT_READ,
     INJECT_RECV,
@@ -37,7 +39,7 @@ bool inject_fired(void);
 void inject_rest(void);
 /* The caller's own: neither counted nor failed. */
 void inject_hold(bool hold);
-/* Blocks that were allocated and not freed. */
+/* Blocks that were allocated and not freed, and pages that were mapped and not unmapped. */
 long inject_live(void);
 
 /* Of the whole run. */

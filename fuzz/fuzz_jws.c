@@ -79,7 +79,7 @@ static void check_identity(const struct identity *identity)
          (claims->issued_at_ms <= NOW_MS + 30000 && claims->issued_at_ms >= NOW_MS - 86400000));
     for (unsigned i = 0; i < claims->roles_count; i++)
         HOLD(claims->roles[i].size >= 1 && claims->roles[i].size <= 256);
-    HOLD(identity->admin == identity_has_role(identity, BYTES("admin")));
+    HOLD(identity->admin == claims_hold_role(&identity->claims, BYTES("admin")));
 }
 
 static void try_signed(struct bytes payload)

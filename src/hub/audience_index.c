@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* audience_index.c: user, administrators, role, permission to the sessions they find. */
+/* audience_index.c: administrators, role, permission to the authorities they find. */
 #include "hub/audience_index.h"
 
 #include <assert.h>
@@ -62,7 +62,7 @@ static unsigned *wildcard_count(const struct audience_index *index, const struct
 }
 
 int audience_index_enter(struct audience_index *index, struct member *member,
-                         struct session *session, enum audience_kind kind, struct bytes tenant,
+                         struct authority *authority, enum audience_kind kind, struct bytes tenant,
                          struct bytes name)
 {
     struct bytes key = {index->scratch, 0};
@@ -88,7 +88,7 @@ int audience_index_enter(struct audience_index *index, struct member *member,
         }
     }
     member->audience = audience;
-    member->session = session;
+    member->authority = authority;
     list_append(&audience->members, &member->in_audience);
     wildcards = wildcard_count(index, audience);
     if (wildcards)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* audience_index.h: user, administrators, role, permission to the sessions they find. */
+/* audience_index.h: administrators, role, permission to the authorities they find. */
 #ifndef HUB_AUDIENCE_INDEX_H
 #define HUB_AUDIENCE_INDEX_H
 
@@ -7,20 +7,20 @@
 #include "base/map.h"
 #include "model/audience.h"
 
-struct session;
+struct authority;
 
-/* All sessions under one key. Lives as long as it has a member. */
+/* All authorities under one key. Lives as long as it has a member. */
 struct audience {
     struct list members;
     size_t key_size;
     char key[];
 };
 
-/* One session under one key. */
+/* One authority under one key. */
 struct member {
     struct list in_audience;
     struct audience *audience;
-    struct session *session;
+    struct authority *authority;
 };
 
 /* A permission held as "prefix*" stands under its own text. To find its holders for an exact
@@ -35,9 +35,9 @@ struct audience_index {
 
 MUST_CHECK int audience_index_init(struct audience_index *index, const uint8_t seed[16]);
 void audience_index_done(struct audience_index *index);
-/* Enters the session under a key; *member is the caller's, zeroed. MCP_AUTH_E_NOMEM. */
+/* Enters the authority under a key; *member is the caller's, zeroed. MCP_AUTH_E_NOMEM. */
 MUST_CHECK int audience_index_enter(struct audience_index *index, struct member *member,
-                                    struct session *session, enum audience_kind kind,
+                                    struct authority *authority, enum audience_kind kind,
                                     struct bytes tenant, struct bytes name);
 void audience_index_leave(struct audience_index *index, struct member *member); /* not in: fine */
 /* NULL when nobody is there. No allocation. */

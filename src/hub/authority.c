@@ -1,97 +1,273 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* authority.c: an identity to its keys in the index, and the same question asked of one event. */
+/* authority.c: what tokens that are alike allow, kept once for all sessions that have it. */
+#include "hub/authority.h"
+
 #include <assert.h>
 #include <stdlib.h>
 
 #include "hub/session.h"
 #include "mcp_auth/error.h"
 
-static void members_leave(struct hub *hub, struct member *members, unsigned from, unsigned count)
+#define SESSIONS_ROOM_FIRST 4u
+
+/* The texts come out of one token; besides them stand a size each and the fixed numbers. */
+#define KEY_SIZE_MAX \
+    (TOKEN_SIZE_MAX + 1u + sizeof(uint64_t) + (CLAIM_ITEMS_MAX + 3u) * sizeof(uint16_t))
+#define KEY_CLAIMS_AT (1u + sizeof(uint64_t))
+_Static_assert(TOKEN_SIZE_MAX <= UINT16_MAX && CLAIM_ITEMS_MAX <= UINT16_MAX, "sizes fit");
+
+static struct bytes authority_key(const void *item)
 {
-    for (unsigned i = from; i < count; i++)
-        audience_index_leave(&hub->audience, &members[i]);
+    return ((const struct authority *)item)->key;
 }
 
-/* Enters all keys but the user's own. *ret_at is where the next one goes. */
-static int enter_rest(struct session *s, const struct identity *identity, struct member *members,
-                      unsigned *at)
+int authority_table_init(struct authority_table *table, struct audience_index *index,
+                         const uint8_t seed[16])
 {
-    struct audience_index *index = &s->hub->audience;
-    struct bytes tenant = identity->claims.tenant;
+    map_init(&table->authorities, authority_key, seed);
+    table->index = index;
+    table->scratch = malloc(KEY_SIZE_MAX);
+    return table->scratch ? 0 : MCP_AUTH_E_NOMEM;
+}
+
+void authority_table_done(struct authority_table *table)
+{
+    assert(table->authorities.count == 0);
+    map_done(&table->authorities);
+    free(table->scratch);
+    table->scratch = NULL;
+}
+
+static char *put_number(char *at, size_t number)
+{
+    uint16_t small = (uint16_t)number;
+
+    assert(number <= UINT16_MAX);
+    memcpy(at, &small, sizeof small);
+    return at + sizeof small;
+}
+
+static char *put_text(char *at, struct bytes text)
+{
+    at = put_number(at, text.size);
+    if (text.size > 0)
+        memcpy(at, text.data, text.size);
+    return at + text.size;
+}
+
+static char *put_list(char *at, const struct bytes *list, unsigned count)
+{
+    at = put_number(at, count);
+    for (unsigned i = 0; i < count; i++)
+        at = put_text(at, list[i]);
+    return at;
+}
+
+/* Whether it is an administrator's is in it as well: which roles make one may be reloaded. */
+static struct bytes compose_key(char *ret, const struct identity *identity)
+{
+    const struct claims *claims = &identity->claims;
+    char *at = ret;
+
+    *at++ = identity->admin ? 'a' : 'o';
+    memcpy(at, &claims->key_fingerprint, sizeof claims->key_fingerprint);
+    at = put_text(ret + KEY_CLAIMS_AT, claims->tenant);
+    at = put_list(at, claims->roles, claims->roles_count);
+    at = put_list(at, claims->permissions, claims->permissions_count);
+    assert((size_t)(at - ret) <= KEY_SIZE_MAX);
+    return (struct bytes){ret, (size_t)(at - ret)};
+}
+
+/* The claims as they stand in the key: nothing is kept twice. */
+static const char *point_text(struct bytes *ret, const char *at)
+{
+    uint16_t size;
+
+    memcpy(&size, at, sizeof size);
+    *ret = (struct bytes){at + sizeof size, size};
+    return at + sizeof size + size;
+}
+
+static const char *point_list(struct bytes *list, unsigned count, const char *at)
+{
+    at += sizeof(uint16_t);
+    for (unsigned i = 0; i < count; i++)
+        at = point_text(&list[i], at);
+    return at;
+}
+
+static void point_claims(struct authority *authority, struct bytes *lists,
+                         const struct claims *claims)
+{
+    const char *at = authority->key.data + KEY_CLAIMS_AT;
+
+    authority->claims = (struct claims){
+        .issued_at_ms = NO_TIME,
+        .key_fingerprint = claims->key_fingerprint,
+        .roles = lists,
+        .roles_count = claims->roles_count,
+        .permissions = lists + claims->roles_count,
+        .permissions_count = claims->permissions_count,
+    };
+    at = point_text(&authority->claims.tenant, at);
+    at = point_list(lists, claims->roles_count, at);
+    at = point_list(lists + claims->roles_count, claims->permissions_count, at);
+    assert(at == authority->key.data + authority->key.size);
+}
+
+static int enter_index(struct authority *authority)
+{
+    struct audience_index *index = authority->table->index;
+    const struct claims *claims = &authority->claims;
+    struct member *member = authority->members;
     int r = 0;
 
-    if (identity->admin)
-        r = audience_index_enter(index, &members[(*at)++], s, AUDIENCE_ADMINS, tenant, BYTES(""));
-    for (unsigned i = 0; i < identity->claims.roles_count && r == 0; i++)
-        r = audience_index_enter(index, &members[(*at)++], s, AUDIENCE_ROLE, tenant,
-                                 identity->claims.roles[i]);
-    for (unsigned i = 0; i < identity->claims.permissions_count && r == 0; i++)
-        r = audience_index_enter(index, &members[(*at)++], s, AUDIENCE_PERMISSION, tenant,
-                                 identity->claims.permissions[i]);
+    if (authority->admin)
+        r = audience_index_enter(index, member++, authority, AUDIENCE_ADMINS, claims->tenant,
+                                 BYTES(""));
+    for (unsigned i = 0; i < claims->roles_count && r == 0; i++)
+        r = audience_index_enter(index, member++, authority, AUDIENCE_ROLE, claims->tenant,
+                                 claims->roles[i]);
+    for (unsigned i = 0; i < claims->permissions_count && r == 0; i++)
+        r = audience_index_enter(index, member++, authority, AUDIENCE_PERMISSION, claims->tenant,
+                                 claims->permissions[i]);
     return r;
 }
 
-int session_enter(struct session *s, struct identity *identity)
+/* In the map or not. */
+static void authority_free(struct authority *authority)
 {
-    unsigned count = 1 + (identity->admin ? 1 : 0) + identity->claims.roles_count +
-                     identity->claims.permissions_count;
-    struct member *members = calloc(count, sizeof *members);
-    unsigned at = 1;
+    for (unsigned i = 0; i < authority->members_count; i++)
+        audience_index_leave(authority->table->index, &authority->members[i]);
+    free(authority->sessions);
+    free(authority);
+}
+
+static int authority_new(struct authority_table *table, const struct identity *identity,
+                         struct bytes key, struct authority **ret)
+{
+    const struct claims *claims = &identity->claims;
+    unsigned items = claims->roles_count + claims->permissions_count;
+    unsigned members = items + (identity->admin ? 1 : 0);
+    size_t members_size = members * sizeof(struct member);
+    size_t lists_size = items * sizeof(struct bytes);
+    struct authority *authority =
+        calloc(1, sizeof *authority + members_size + lists_size + key.size);
+    struct bytes *lists;
+    char *text;
     int r;
 
-    if (!members)
+    if (!authority)
         return MCP_AUTH_E_NOMEM;
-    r = enter_rest(s, identity, members, &at);
-    if (r == 0) /* the new user's key first, so that the audience does not vanish between */
-        r = audience_index_enter(&s->hub->audience, &members[0], s, AUDIENCE_USER,
-                                 identity->claims.tenant, identity->claims.user);
+    lists = (struct bytes *)(authority->members + members);
+    text = (char *)(lists + items);
+    memcpy(text, key.data, key.size);
+    authority->table = table;
+    authority->admin = identity->admin;
+    authority->members_count = members;
+    authority->key = (struct bytes){text, key.size};
+    point_claims(authority, lists, claims);
+    r = enter_index(authority);
+    if (r == 0)
+        r = map_insert(&table->authorities, authority);
     if (r < 0) {
-        members_leave(s->hub, members, 0, count);
-        free(members);
+        authority_free(authority);
         return r;
     }
-    session_leave(s);
-    identity_unref(s->identity);
-    s->identity = identity;
-    s->members = members;
-    s->members_count = count;
+    *ret = authority;
     return 0;
 }
 
-void session_leave(struct session *s)
+static int make_room(struct authority *authority)
 {
-    members_leave(s->hub, s->members, 0, s->members_count);
-    free(s->members);
-    s->members = NULL;
-    s->members_count = 0;
+    uint32_t room = authority->sessions_room;
+    struct session **sessions;
+
+    if (authority->sessions_count < room)
+        return 0;
+    room = room ? room + room / 2 : SESSIONS_ROOM_FIRST;
+    sessions = realloc(authority->sessions, room * sizeof *sessions);
+    if (!sessions)
+        return MCP_AUTH_E_NOMEM;
+    authority->sessions = sessions;
+    authority->sessions_room = room;
+    return 0;
 }
 
-static bool key_finds(const struct audience_key *key, const struct identity *identity)
+int authority_take(struct authority_table *table, const struct identity *identity,
+                   struct authority **ret)
 {
-    switch (key->kind) {
-    case AUDIENCE_ADMINS:
-        return identity->admin;
-    case AUDIENCE_USER:
-        return bytes_equal(key->name, identity->claims.user);
-    case AUDIENCE_ROLE:
-        return identity_has_role(identity, key->name);
-    case AUDIENCE_PERMISSION:
-        return identity_has_permission(identity, key->name);
-    case AUDIENCE_ANY_PERMISSION:
-        break;
+    struct bytes key = compose_key(table->scratch, identity);
+    struct authority *authority = map_find(&table->authorities, key);
+    int r = 0;
+
+    if (!authority)
+        r = authority_new(table, identity, key, &authority);
+    if (r < 0)
+        return r;
+    authority_hold(authority);
+    r = make_room(authority);
+    if (r < 0) {
+        authority_release(authority);
+        return r;
     }
-    return false;
+    *ret = authority;
+    return 0;
 }
 
-bool session_may_see(const struct session *s, const struct event *event, enum view *ret_view)
+void authority_hold(struct authority *authority)
 {
-    if (!bytes_equal(event->tenant, s->identity->claims.tenant))
-        return false;
-    for (unsigned i = 0; i < event->audience_count; i++) {
-        if (!key_finds(&event->audience[i], s->identity))
-            continue;
-        *ret_view = s->identity->admin ? VIEW_FULL : event->audience[i].view;
-        return filter_passes(s->filter, event->type, event->level, event->members[MEMBER_RESOURCE]);
-    }
-    return false;
+    authority->held++;
+}
+
+static void go_if_empty(struct authority *authority)
+{
+    if (authority->held > 0 || authority->sessions_count > 0)
+        return;
+    (void)map_remove(&authority->table->authorities, authority->key);
+    authority_free(authority);
+}
+
+void authority_release(struct authority *authority)
+{
+    assert(authority->held > 0);
+    authority->held--;
+    go_if_empty(authority);
+}
+
+void authority_add(struct authority *authority, struct session *session)
+{
+    assert(authority->sessions_count < authority->sessions_room);
+    session->authority = authority;
+    session->place = authority->sessions_count;
+    authority->sessions[authority->sessions_count++] = session;
+}
+
+/* Without memory for the smaller one the larger stays. */
+static void give_room_back(struct authority *authority)
+{
+    uint32_t room = authority->sessions_room / 2;
+    struct session **sessions;
+
+    if (room < SESSIONS_ROOM_FIRST || authority->sessions_count > room / 2)
+        return;
+    sessions = realloc(authority->sessions, room * sizeof *sessions);
+    if (!sessions)
+        return;
+    authority->sessions = sessions;
+    authority->sessions_room = room;
+}
+
+void authority_remove(struct session *session)
+{
+    struct authority *authority = session->authority;
+    struct session *last = authority->sessions[authority->sessions_count - 1];
+
+    assert(authority->sessions[session->place] == session);
+    authority->sessions[session->place] = last;
+    last->place = session->place;
+    authority->sessions_count--;
+    session->authority = NULL;
+    give_room_back(authority);
+    go_if_empty(authority);
 }

@@ -11,10 +11,10 @@
  * history, until one speaks for everything that this hub has announced. From then on the session
  * is live and skips what it has had (n <= skip_to). */
 
-static bool asks_by_wildcard(const struct identity *identity)
+static bool asks_by_wildcard(const struct claims *claims)
 {
-    for (unsigned i = 0; i < identity->claims.permissions_count; i++) {
-        struct bytes permission = identity->claims.permissions[i];
+    for (unsigned i = 0; i < claims->permissions_count; i++) {
+        struct bytes permission = claims->permissions[i];
 
         if (permission.size > 0 && permission.data[permission.size - 1] == '*')
             return true;
@@ -22,41 +22,44 @@ static bool asks_by_wildcard(const struct identity *identity)
     return false;
 }
 
-/* The session's keys of the index, and the chain of all permission events when it holds a
+/* The user's key, those of the authority, and the chain of all permission events when it holds a
  * wildcard: which of them it covers is decided event by event. */
 static bool ask(struct session *s)
 {
-    struct catchup *catchup = s->catchup;
-    struct bytes tenant = s->identity->claims.tenant;
-    bool wildcard = asks_by_wildcard(s->identity);
+    const struct hub *hub = session_hub(s);
+    struct catchup *catchup = session_catchup(s);
+    const struct authority *authority = s->authority;
+    struct bytes tenant = authority->claims.tenant;
+    bool wildcard = asks_by_wildcard(&authority->claims);
     size_t any_room = wildcard ? 2 + tenant.size : 0;
-    struct bytes *keys = malloc((s->members_count + 1) * sizeof *keys + any_room);
+    struct bytes *keys = malloc((authority->members_count + 2) * sizeof *keys + any_room);
     struct resume_request request = {
-        .hub_index = s->hub->index,
-        .session = s->handle,
+        .hub_index = hub->index,
+        .session = slab_handle(s),
         .serial = catchup->serial,
         .first = catchup->first,
         .from = catchup->cursor,
-        .keys_count = s->members_count,
+        .keys_count = 1 + authority->members_count,
         .keys = keys,
     };
     bool asked;
 
     if (!keys)
         return false;
-    for (unsigned i = 0; i < s->members_count; i++) {
-        const struct audience *audience = s->members[i].audience;
+    keys[0] = subject_key(s->subject);
+    for (unsigned i = 0; i < authority->members_count; i++) {
+        const struct audience *audience = authority->members[i].audience;
 
-        keys[i] = (struct bytes){audience->key, audience->key_size};
+        keys[1 + i] = (struct bytes){audience->key, audience->key_size};
     }
     if (wildcard) {
-        char *any = (char *)(keys + s->members_count + 1);
+        char *any = (char *)(keys + authority->members_count + 2);
 
         keys[request.keys_count++] =
             (struct bytes){any,
                            audience_key_write(any, AUDIENCE_ANY_PERMISSION, tenant, BYTES(""))};
     }
-    asked = s->hub->port.resume(s->hub->port.owner, &request);
+    asked = hub->port.resume(hub->port.owner, &request);
     free(keys);
     catchup->waiting = asked;
     return asked;
@@ -70,7 +73,7 @@ static void ask_or_close(struct session *s)
 
 static void begin_live(struct session *s, uint64_t skip_to)
 {
-    s->skip_to = skip_to;
+    s->extras->skip_to = skip_to;
     catchup_drop(s);
     session_become(s, SESSION_LIVE);
 }
@@ -83,69 +86,78 @@ static void log_resume(const struct session *s, const char *words, uint64_t afte
         return;
     session_name(s, id);
     log_write(LOG_DEBUG, words, LOG_TEXT("connection_id", bytes_of(id)),
-              LOG_INT("after", (long long)after_n), LOG_INT("head", (long long)s->hub->head.n));
+              LOG_INT("after", (long long)after_n), LOG_INT("head", (long long)session_hub(s)->head.n));
 }
 
 /* Its past cannot be given whole, so none of it is. */
 static void lost(struct session *s)
 {
-    bool first = s->catchup->first;
+    struct catchup *catchup = session_catchup(s);
+    bool first = catchup->first;
 
-    counter_add(&s->hub->counters.resumes_lost, 1);
-    log_resume(s, "resume lost", s->catchup->cursor.n);
+    counter_add(&session_hub(s)->counters.resumes_lost, 1);
+    log_resume(s, "resume lost", catchup->cursor.n);
     if (!first || s->kind == SESSION_PLAIN) {
         session_close(s, CLOSE_POSITION_LOST, -1);
         return;
     }
     begin_live(s, 0);
-    session_say_auth_ok(s, false, s->hub->head);
+    session_say_auth_ok(s, false, session_hub(s)->head);
 }
 
 void catchup_begin(struct session *s, struct bytes text)
 {
     struct position asked;
+    struct catchup *catchup = calloc(1, sizeof *catchup);
 
-    s->catchup = calloc(1, sizeof *s->catchup);
-    if (!s->catchup) {
+    if (!catchup || !session_needs_extras(s)) {
+        free(catchup);
         session_become(s, SESSION_LIVE);
         session_close(s, CLOSE_INTERNAL, 0);
         return;
     }
+    s->extras->catchup = catchup;
     session_become(s, SESSION_CATCHUP);
     session_schedule(s);
-    s->catchup->first = true;
-    if (position_read(text, &asked) < 0 || asked.epoch != s->hub->head.epoch) {
+    catchup->first = true;
+    if (position_read(text, &asked) < 0 || asked.epoch != session_hub(s)->head.epoch) {
         lost(s);
         return;
     }
-    s->catchup->asked = s->catchup->cursor = asked;
+    catchup->asked = catchup->cursor = asked;
     ask_or_close(s);
 }
 
 void catchup_again(struct session *s)
 {
-    if (!s->catchup || !s->catchup->waiting)
+    struct catchup *catchup = session_catchup(s);
+
+    if (!catchup || !catchup->waiting)
         return;
-    s->catchup->serial++; /* the answer on its way was for other keys */
+    catchup->serial++; /* the answer on its way was for other keys */
     ask_or_close(s);
 }
 
 void catchup_drop(struct session *s)
 {
-    free(s->catchup);
-    s->catchup = NULL;
+    if (!s->extras)
+        return;
+    free(s->extras->catchup);
+    s->extras->catchup = NULL;
 }
 
 static bool has_room(const struct session *s)
 {
-    size_t below = s->hub->settings.outbox_bytes_max / 2;
+    size_t below = session_hub(s)->settings.outbox_bytes_max / 2;
 
-    return s->outbox.bytes < (below < CATCHUP_RESUME_BELOW ? below : CATCHUP_RESUME_BELOW);
+    return outbox_bytes(&s->outbox) < (below < CATCHUP_RESUME_BELOW ? below : CATCHUP_RESUME_BELOW);
 }
 
 void catchup_go_on(struct session *s)
 {
-    if (s->catchup && !s->catchup->waiting && has_room(s))
+    const struct catchup *catchup = session_catchup(s);
+
+    if (catchup && !catchup->waiting && has_room(s))
         ask_or_close(s);
 }
 
@@ -156,22 +168,22 @@ static bool replay(struct session *s, const struct resume_answer *answer)
         const struct entry *entry = &answer->entries[i];
         enum view view;
 
-        assert(entry->n > s->catchup->cursor.n && entry->n <= answer->upto.n);
+        assert(entry->n > session_catchup(s)->cursor.n && entry->n <= answer->upto.n);
         if (!session_may_see(s, entry->event, &view))
             continue;
         if (!session_push_replay(s, entry, view))
             return false;
-        counter_add(&s->hub->counters.frames_sent, 1);
+        counter_add(&session_hub(s)->counters.frames_sent, 1);
     }
     return true;
 }
 
 static void take_slice(struct session *s, const struct resume_answer *answer)
 {
-    struct catchup *catchup = s->catchup;
+    struct catchup *catchup = session_catchup(s);
 
     if (catchup->first) {
-        counter_add(&s->hub->counters.resumes, 1);
+        counter_add(&session_hub(s)->counters.resumes, 1);
         log_resume(s, "resumed", catchup->asked.n);
         catchup->first = false;
         session_say_auth_ok(s, true, catchup->asked);
@@ -181,7 +193,7 @@ static void take_slice(struct session *s, const struct resume_answer *answer)
     if (!replay(s, answer))
         return;
     catchup->cursor = answer->upto;
-    if (answer->upto.n >= s->hub->head.n && has_room(s))
+    if (answer->upto.n >= session_hub(s)->head.n && has_room(s))
         begin_live(s, answer->upto.n);
     else
         catchup_go_on(s);
@@ -189,13 +201,13 @@ static void take_slice(struct session *s, const struct resume_answer *answer)
 
 void hub_resume_answer(struct hub *hub, const struct resume_answer *answer)
 {
-    struct session *s = slots_get(&hub->handles, answer->session);
+    struct session *s = slab_find(&hub->sessions, answer->session);
 
-    if (!s || s->state != SESSION_CATCHUP || s->catchup->serial != answer->serial)
+    if (!s || s->state != SESSION_CATCHUP || session_catchup(s)->serial != answer->serial)
         return; /* gone, or it asked again since */
     if (session_expired(s))
         return;
-    s->catchup->waiting = false;
+    session_catchup(s)->waiting = false;
     if (answer->outcome == RESUME_SLICE)
         take_slice(s, answer);
     else

@@ -5,42 +5,46 @@
 #include "hub/session.h"
 #include "mcp_auth/error.h"
 
-/* Removed from every list at once; it may still receive the event that removed it, and nothing
+/* Removed from the index at once; it may still receive the event that removed it, and nothing
  * else, then it is closed. */
 static void take_everything(struct session *s, struct event *event)
 {
-    s->leaving_live = s->state == SESSION_LIVE;
-    s->leaving_for = event_ref(event);
+    if (!session_needs_extras(s)) {
+        session_close(s, CLOSE_INTERNAL, 0);
+        return;
+    }
+    s->extras->leaving_live = s->state == SESSION_LIVE;
+    s->extras->leaving_for = event_ref(event);
     catchup_drop(s);
-    session_leave(s);
+    session_leave_with_authority(s);
     session_become(s, SESSION_LEAVING);
-    list_append(&s->hub->leaving, &s->in_leaving);
+    list_append(&session_hub(s)->leaving, &s->extras->in_leaving);
 }
 
 static void take_some(struct session *s, const struct fence *fence)
 {
+    struct claims claims = session_claims(s);
     struct strbuf json;
     struct identity *less;
-    int r;
+    int r = identity_new(&less, &claims, fence, 1, &session_hub(s)->settings.tokens->authority);
 
-    r = identity_new(&less, &s->identity->claims, fence, 1, &s->hub->settings.tokens->authority);
-    if (r == 0 && identity_same_authority(less, s->identity)) {
+    if (r == 0 && claims_same_authority(&less->claims, &claims)) {
         identity_unref(less);
         return;
     }
     if (r == 0) {
         r = session_enter(s, less);
-        if (r < 0)
-            identity_unref(less);
+        identity_unref(less);
     }
     if (r < 0) { /* without memory for the smaller identity, none at all */
         session_close(s, CLOSE_INTERNAL, 0);
         return;
     }
-    counter_add(&s->hub->counters.scope_changes, 1);
+    counter_add(&session_hub(s)->counters.scope_changes, 1);
     catchup_again(s);
+    claims = session_claims(s);
     strbuf_init(&json, MESSAGE_FROM_CLIENT_SIZE_MAX);
-    reply_scope_changed(&json, s->identity);
+    reply_scope_changed(&json, &claims);
     session_push_json(s, &json);
     strbuf_done(&json);
 }
@@ -48,7 +52,7 @@ static void take_some(struct session *s, const struct fence *fence)
 /* A control entry is never announced, so there is nothing to wait for. True: it closed the session. */
 static bool control_one(struct session *s, const struct event *event)
 {
-    const struct authority_rules *rules = &s->hub->settings.tokens->authority;
+    const struct authority_rules *rules = &session_hub(s)->settings.tokens->authority;
 
     if (!session_is_in(s))
         return false;
@@ -56,7 +60,7 @@ static bool control_one(struct session *s, const struct event *event)
         session_close(s, CLOSE_DISCONNECTED, -1);
         return true;
     }
-    if (!fence_covers_token(&event->fence, s->identity->claims.issued_at_ms, rules->fence_skew_ms))
+    if (!fence_covers_token(&event->fence, s->issued_at_ms, rules->fence_skew_ms))
         return false;
     session_close(s, CLOSE_TOKEN_REVOKED, -1);
     return true;
@@ -65,28 +69,25 @@ static bool control_one(struct session *s, const struct event *event)
 /* Tokens have no index: it would cost every connection, and one token is rarely revoked. */
 static int control_token(struct hub *hub, const struct event *event)
 {
+    struct session *s;
+    uint32_t place = 0;
     int closed = 0;
 
-    list_for_each_safe (it, &hub->sessions) {
-        struct session *s = container_of(it, struct session, in_hub);
-        const struct claims *claims = s->identity ? &s->identity->claims : NULL;
-
-        if (claims && bytes_present(claims->token_id) &&
-            bytes_equal(claims->token_id, event->fence.name) &&
-            bytes_equal(claims->tenant, event->tenant))
+    while ((s = slab_next(&hub->sessions, &place)))
+        if (s->subject && bytes_equal(subject_token_id(s->subject), event->fence.name) &&
+            bytes_equal(s->authority->claims.tenant, event->tenant))
             closed += control_one(s, event);
-    }
     return closed;
 }
 
 static int enforce_one(struct session *s, struct event *event, bool stored)
 {
-    const struct authority_rules *rules = &s->hub->settings.tokens->authority;
+    const struct authority_rules *rules = &session_hub(s)->settings.tokens->authority;
 
     if (event->control != CONTROL_NONE)
         return control_one(s, event);
     if (!session_is_in(s) || s->state == SESSION_LEAVING ||
-        !fence_covers_token(&event->fence, s->identity->claims.issued_at_ms, rules->fence_skew_ms))
+        !fence_covers_token(&event->fence, s->issued_at_ms, rules->fence_skew_ms))
         return 0;
     if (!stored)
         session_close(s, CLOSE_INTERNAL, 0);
@@ -97,33 +98,17 @@ static int enforce_one(struct session *s, struct event *event, bool stored)
     return 0;
 }
 
-static struct audience *audience_of(const struct hub *hub, const struct event *event)
+/* What happens to a session may take it out of the index, and no other one. */
+static int enforce_user(struct hub *hub, struct event *event, bool stored)
 {
     struct bytes user = event->has_fence ? event->fence.user : event->members[MEMBER_USER_ID];
     char key[AUDIENCE_KEY_MAX];
     size_t size = audience_key_write(key, AUDIENCE_USER, event->tenant, user);
-
-    return audience_index_find(&hub->audience, (struct bytes){key, size});
-}
-
-/* Each session of the user leaves this list or goes to its end while it is served, so the walk
- * stops at the first that bears this walk's number. */
-static int enforce_user(struct hub *hub, struct event *event, bool stored)
-{
-    struct audience *audience;
+    struct session *s = user_index_find(&hub->users, (struct bytes){key, size}), *next;
     int closed = 0;
 
-    hub->fanout_serial++;
-    while ((audience = audience_of(hub, event))) {
-        struct session *s =
-            container_of(audience->members.next, struct member, in_audience)->session;
-
-        if (s->visited == hub->fanout_serial)
-            break;
-        s->visited = hub->fanout_serial;
-        /* To the end first, so that one that nothing happens to is not met again at once. */
-        list_unlink(&s->members[0].in_audience);
-        list_append(&audience->members, &s->members[0].in_audience);
+    for (; s; s = next) {
+        next = user_next(s);
         closed += enforce_one(s, event, stored);
     }
     return closed;
@@ -146,9 +131,10 @@ int hub_effect(struct hub *hub, struct event *event)
 
 void enforce_drop(struct session *s)
 {
-    list_unlink(&s->in_leaving);
-    event_unref(s->leaving_for);
-    s->leaving_for = NULL;
+    list_unlink(&s->extras->in_leaving);
+    event_unref(s->extras->leaving_for);
+    s->extras->leaving_for = NULL;
+    session_forget(s);
 }
 
 void enforce_announced(struct hub *hub, struct fanout_frames *frames)
@@ -156,12 +142,14 @@ void enforce_announced(struct hub *hub, struct fanout_frames *frames)
     const struct entry *entry = frames->entry;
 
     list_for_each_safe (it, &hub->leaving) {
-        struct session *s = container_of(it, struct session, in_leaving);
+        struct extras *extras = container_of(it, struct extras, in_leaving);
+        struct session *s = extras->session;
         enum view view;
 
-        if (s->leaving_for != entry->event || session_expired(s))
+        if (extras->leaving_for != entry->event || session_expired(s))
             continue;
-        if (s->leaving_live && entry->n > s->skip_to && session_may_see(s, entry->event, &view)) {
+        if (extras->leaving_live && entry->n > extras->skip_to &&
+            session_may_see(s, entry->event, &view)) {
             const struct run *run = fanout_frame(hub, frames, session_live_form(s), view);
 
             if (run && session_push(s, run, false))

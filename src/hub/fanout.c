@@ -120,22 +120,35 @@ static void deliver(struct hub *hub, struct session *s, struct fanout_frames *fr
     const struct event *event = frames->entry->event;
     const struct run *run;
 
-    if (s->visited == hub->fanout_serial)
+    if (s->state != SESSION_LIVE || session_has_had(s, frames->entry->n))
         return;
-    s->visited = hub->fanout_serial;
-    if (s->state != SESSION_LIVE || frames->entry->n <= s->skip_to)
-        return;
-    if (!filter_passes(s->filter, event->type, event->level, event->members[MEMBER_RESOURCE]))
+    if (!filter_passes(session_filter(s), event->type, event->level,
+                       event->members[MEMBER_RESOURCE]))
         return;
     if (session_expired(s))
         return;
-    run = fanout_frame(hub, frames, session_live_form(s), s->identity->admin ? VIEW_FULL : view);
+    run = fanout_frame(hub, frames, session_live_form(s), s->authority->admin ? VIEW_FULL : view);
     if (!run) {
         session_close(s, CLOSE_INTERNAL, 0); /* never a silent hole */
         return;
     }
     if (session_push(s, run, false))
         counter_add(&hub->counters.frames_sent, 1);
+}
+
+/* Once, however many of its keys the event names; from the end, where a session that is closed by
+ * its delivery is replaced by one that was served. */
+static void deliver_authority(struct hub *hub, struct authority *authority,
+                              struct fanout_frames *frames, enum view view)
+{
+    if (authority->visited == hub->fanout_serial)
+        return;
+    authority->visited = hub->fanout_serial;
+    authority_hold(authority);
+    for (uint32_t i = authority->sessions_count; i-- > 0;)
+        if (!authority->sessions[i]->met)
+            deliver(hub, authority->sessions[i], frames, view);
+    authority_release(authority);
 }
 
 static void deliver_all(struct hub *hub, struct audience *audience, struct fanout_frames *frames,
@@ -145,22 +158,42 @@ static void deliver_all(struct hub *hub, struct audience *audience, struct fanou
     struct list *it = head->next, *next;
     bool last = list_empty(head);
 
-    /* Closing a session takes it out of this list, and the audience goes with its last member: so
-     * whether this is the last one is asked before it is served. */
+    /* An authority whose sessions are all closed leaves this list, and the audience goes with its
+     * last member: so whether this is the last one is asked before it is served. */
     while (!last) {
         next = it->next;
         last = next == head;
-        deliver(hub, container_of(it, struct member, in_audience)->session, frames, view);
+        deliver_authority(hub, container_of(it, struct member, in_audience)->authority, frames,
+                          view);
         it = next;
+    }
+}
+
+static void deliver_user(struct hub *hub, struct bytes key, struct fanout_frames *frames,
+                         enum view view)
+{
+    struct session *s = user_index_find(&hub->users, key), *next;
+
+    for (; s; s = next) {
+        next = user_next(s);
+        if (s->met || s->authority->visited == hub->fanout_serial)
+            continue;
+        s->met = true;
+        deliver(hub, s, frames, view);
     }
 }
 
 static void deliver_key(struct hub *hub, const struct audience_key *key,
                         struct fanout_frames *frames)
 {
-    struct audience *audience = audience_index_find(&hub->audience, key->text);
+    struct audience *audience;
     size_t size = 0;
 
+    if (key->kind == AUDIENCE_USER) {
+        deliver_user(hub, key->text, frames, key->view);
+        return;
+    }
+    audience = audience_index_find(&hub->audience, key->text);
     if (audience)
         deliver_all(hub, audience, frames, key->view);
     if (key->kind != AUDIENCE_PERMISSION)
@@ -168,6 +201,19 @@ static void deliver_key(struct hub *hub, const struct audience_key *key,
     while ((audience = audience_index_next_wildcard(&hub->audience, frames->entry->event->tenant,
                                                     key->name, &size)))
         deliver_all(hub, audience, frames, key->view);
+}
+
+/* Those who were met and are still here. */
+static void forget_met(const struct hub *hub, const struct event *event)
+{
+    for (unsigned i = 0; i < event->audience_count; i++) {
+        struct session *s = event->audience[i].kind == AUDIENCE_USER
+                                ? user_index_find(&hub->users, event->audience[i].text)
+                                : NULL;
+
+        for (; s; s = user_next(s))
+            s->met = false;
+    }
 }
 
 void hub_announce(struct hub *hub, const struct entry *entry)
@@ -182,6 +228,7 @@ void hub_announce(struct hub *hub, const struct entry *entry)
     counter_add(&hub->counters.events_announced, 1);
     for (unsigned i = 0; i < event->audience_count; i++)
         deliver_key(hub, &event->audience[i], &frames);
+    forget_met(hub, event);
     enforce_announced(hub, &frames);
     frames_done(&frames);
     hub_relieve(hub);

@@ -46,8 +46,7 @@ int hub_new(struct hub **ret, unsigned index, const struct hub_settings *setting
     hub->bus = BUS_NONE;
     random->fill(random->owner, &hub->nonce, sizeof hub->nonce);
     random->fill(random->owner, seed, sizeof seed);
-    slots_init(&hub->handles);
-    list_init(&hub->sessions);
+    slab_init(&hub->sessions, sizeof(struct session), hub);
     list_init(&hub->leaving);
     list_init(&hub->backlog);
     timer_wheel_init(&hub->wheel, now.mono_ms);
@@ -56,7 +55,10 @@ int hub_new(struct hub **ret, unsigned index, const struct hub_settings *setting
     for (unsigned view = 0; view < PUSH_FORMS * VIEWS; view++)
         frame_log_init(&hub->views[view / VIEWS][view % VIEWS], &hub->pool);
     frame_log_init(&hub->direct, &hub->pool);
+    user_index_init(&hub->users, &hub->sessions, seed);
     r = audience_index_init(&hub->audience, seed);
+    if (r == 0)
+        r = authority_table_init(&hub->authorities, &hub->audience, seed);
     if (r == 0)
         r = push_deflater_new(&hub->deflater);
     if (r == 0)
@@ -74,7 +76,6 @@ void hub_free(struct hub *hub)
 {
     if (!hub)
         return;
-    assert(list_empty(&hub->sessions));
     if (hub->ping)
         segment_unref(hub->ping);
     for (unsigned view = 0; view < PUSH_FORMS * VIEWS; view++)
@@ -82,9 +83,11 @@ void hub_free(struct hub *hub)
     frame_log_done(&hub->direct);
     push_deflater_free(hub->deflater);
     assert(hub->pool.bytes == 0);
+    authority_table_done(&hub->authorities);
     audience_index_done(&hub->audience);
+    user_index_done(&hub->users);
     fence_table_done(&hub->fences);
-    slots_done(&hub->handles);
+    slab_done(&hub->sessions); /* asserts that all are gone */
     keyring_unref(hub->keys);
     free(hub);
 }
@@ -143,7 +146,7 @@ void hub_bus_state(struct hub *hub, enum bus_state state)
 
 void hub_close_session(struct hub *hub, slot_handle session, enum close_reason reason)
 {
-    struct session *s = slots_get(&hub->handles, session);
+    struct session *s = slab_find(&hub->sessions, session);
 
     if (s)
         session_close(s, reason, -1);
@@ -151,9 +154,11 @@ void hub_close_session(struct hub *hub, slot_handle session, enum close_reason r
 
 void hub_close_all(struct hub *hub, enum close_reason reason)
 {
-    list_for_each_safe (it, &hub->sessions) {
-        session_close(container_of(it, struct session, in_hub), reason, 0);
-    }
+    struct session *s;
+    uint32_t place = 0;
+
+    while ((s = slab_next(&hub->sessions, &place)))
+        session_close(s, reason, 0);
 }
 
 void hub_relieve(struct hub *hub)

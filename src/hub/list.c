@@ -4,13 +4,13 @@
 
 static bool is_wanted(const struct session *s, const struct hub_list *list)
 {
-    const struct claims *claims;
+    struct claims claims;
 
     if (!session_is_in(s))
         return false;
-    claims = &s->identity->claims;
-    return (list->any_tenant || bytes_equal(list->tenant, claims->tenant)) &&
-           (!bytes_present(list->user) || bytes_equal(list->user, claims->user));
+    claims = session_claims(s);
+    return (list->any_tenant || bytes_equal(list->tenant, claims.tenant)) &&
+           (!bytes_present(list->user) || bytes_equal(list->user, claims.user));
 }
 
 static void put(struct strbuf *out, struct session *s)
@@ -21,11 +21,12 @@ static void put(struct strbuf *out, struct session *s)
         [SESSION_STREAM] = {"stream", 6},
     };
     char id[SESSION_NAME_SIZE], address[OUTLET_ADDRESS_SIZE];
+    struct claims claims = session_claims(s);
     struct reply_connection reply = {
-        .identity = s->identity,
+        .claims = &claims,
         .kind = kinds[s->kind],
         .connected_ms = s->connected_ms,
-        .backlog_bytes = s->outbox.bytes,
+        .backlog_bytes = outbox_bytes(&s->outbox),
     };
 
     session_name(s, id);
@@ -41,7 +42,7 @@ enum hub_listed hub_list(struct hub *hub, struct hub_list *list)
 {
     for (unsigned examined = 0; examined < list->examined_max; examined++) {
         uint32_t place = list->place;
-        struct session *s = slots_next(&hub->handles, &place);
+        struct session *s = slab_next(&hub->sessions, &place);
 
         if (!s)
             return HUB_LISTED_ALL;

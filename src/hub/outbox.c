@@ -14,61 +14,78 @@
 #define GATHER_BELOW (16u * 1024u)
 #define MORE_ROOM_FIRST 4u
 
-static struct run *more_at(const struct outbox *outbox, uint32_t place)
+static uint32_t run_size(const struct run *run)
 {
-    assert(place < outbox->more_count);
-    return &outbox->more[(outbox->more_first + place) & (outbox->more_room - 1)];
+    return run->to - run->from;
 }
 
+size_t outbox_bytes(const struct outbox *outbox)
+{
+    return run_size(&outbox->first) - outbox->sent + (outbox->more ? outbox->more->bytes : 0);
+}
+
+static struct run *more_at(struct outbox_more *more, uint32_t place)
+{
+    assert(place < more->count);
+    return &more->runs[(more->first + place) & (more->room - 1)];
+}
+
+/* The last run, which a neighbour may continue. */
+static struct run *last_run(struct outbox *outbox)
+{
+    return outbox->more ? more_at(outbox->more, outbox->more->count - 1) : &outbox->first;
+}
+
+/* Room for one run more. */
 static int more_grow(struct outbox *outbox)
 {
-    uint32_t room = outbox->more_room ? outbox->more_room * 2 : MORE_ROOM_FIRST;
-    struct run *more;
+    struct outbox_more *old = outbox->more, *more;
+    uint32_t room = old ? old->room * 2 : MORE_ROOM_FIRST;
 
+    if (old && old->count < old->room)
+        return 0;
     if (room > OUTBOX_RUNS_MAX)
         return MCP_AUTH_E_FULL;
-    more = malloc(room * sizeof *more);
+    more = malloc(sizeof *more + room * sizeof more->runs[0]);
     if (!more)
         return MCP_AUTH_E_NOMEM;
-    for (uint32_t i = 0; i < outbox->more_count; i++)
-        more[i] = *more_at(outbox, i);
-    free(outbox->more);
+    *more = (struct outbox_more){.room = room};
+    if (old) {
+        more->count = old->count;
+        more->bytes = old->bytes;
+        for (uint32_t i = 0; i < old->count; i++)
+            more->runs[i] = *more_at(old, i);
+        free(old);
+    }
     outbox->more = more;
-    outbox->more_first = 0;
-    outbox->more_room = room;
     return 0;
 }
 
 int outbox_push(struct outbox *outbox, const struct run *run)
 {
-    struct run *last =
-        outbox->more_count ? more_at(outbox, outbox->more_count - 1) : &outbox->first;
+    struct run *last = last_run(outbox);
+    int r;
 
     assert(run->from < run->to && run->to <= run->segment->used);
     if (outbox_empty(outbox)) {
         outbox->first = *run;
-    } else if (last->segment == run->segment && last->to == run->from) {
-        last->to = run->to;
-        outbox->bytes += run->to - run->from;
-        return 0; /* the reference it has is enough */
-    } else {
-        if (outbox->more_count == outbox->more_room) {
-            int r = more_grow(outbox);
-
-            if (r < 0)
-                return r;
-        }
-        outbox->more_count++;
-        *more_at(outbox, outbox->more_count - 1) = *run;
+        segment_ref(run->segment);
+        return 0;
     }
+    if (last->segment == run->segment && last->to == run->from) {
+        last->to = run->to; /* the reference it has is enough */
+        if (outbox->more)
+            outbox->more->bytes += run_size(run);
+        return 0;
+    }
+    r = more_grow(outbox);
+    if (r < 0)
+        return r;
+    outbox->more->count++;
+    outbox->more->bytes += run_size(run);
+    *last_run(outbox) = *run;
     segment_ref(run->segment);
-    outbox->bytes += run->to - run->from;
     return 0;
-}
-
-static uint32_t run_size(const struct run *run)
-{
-    return run->to - run->from;
 }
 
 struct bytes outbox_peek(const struct outbox *outbox, char *scratch, size_t scratch_size)
@@ -80,12 +97,12 @@ struct bytes outbox_peek(const struct outbox *outbox, char *scratch, size_t scra
         return first;
     first.data = outbox->first.segment->data + outbox->first.from + outbox->sent;
     first.size = run_size(&outbox->first) - outbox->sent;
-    if (outbox->more_count == 0 || first.size >= GATHER_BELOW || first.size > scratch_size)
+    if (!outbox->more || first.size >= GATHER_BELOW || first.size > scratch_size)
         return first;
     memcpy(scratch, first.data, first.size);
     size = first.size;
-    for (uint32_t i = 0; i < outbox->more_count; i++) {
-        const struct run *run = more_at(outbox, i);
+    for (uint32_t i = 0; i < outbox->more->count; i++) {
+        const struct run *run = more_at(outbox->more, i);
 
         if (run_size(run) > scratch_size - size)
             break;
@@ -97,47 +114,49 @@ struct bytes outbox_peek(const struct outbox *outbox, char *scratch, size_t scra
 
 static void drop_first(struct outbox *outbox)
 {
-    outbox->bytes -= run_size(&outbox->first) - outbox->sent;
+    struct outbox_more *more = outbox->more;
+
     outbox->sent = 0;
     segment_unref(outbox->first.segment);
     outbox->first = (struct run){0};
-    if (outbox->more_count > 0) {
-        outbox->first = *more_at(outbox, 0);
-        outbox->more_first = (outbox->more_first + 1) & (outbox->more_room - 1);
-        outbox->more_count--;
-    } else {
-        free(outbox->more); /* an idle connection owns no buffer */
-        outbox->more = NULL;
-        outbox->more_first = outbox->more_room = 0;
-    }
+    if (!more)
+        return;
+    outbox->first = *more_at(more, 0);
+    more->bytes -= run_size(&outbox->first);
+    more->first = (more->first + 1) & (more->room - 1);
+    if (--more->count > 0)
+        return;
+    free(more); /* an idle connection owns no buffer */
+    outbox->more = NULL;
 }
 
 void outbox_sent(struct outbox *outbox, size_t size)
 {
-    assert(size <= outbox->bytes);
+    assert(size <= outbox_bytes(outbox));
     while (size > 0) {
         size_t left = run_size(&outbox->first) - outbox->sent;
         size_t part = size < left ? size : left;
 
         outbox->sent += (uint32_t)part;
-        outbox->bytes -= part;
         size -= part;
         if (part == left)
             drop_first(outbox);
     }
 }
 
+static void drop_more(struct outbox *outbox)
+{
+    for (uint32_t i = 0; outbox->more && i < outbox->more->count; i++)
+        segment_unref(more_at(outbox->more, i)->segment);
+    free(outbox->more);
+    outbox->more = NULL;
+}
+
 void outbox_cut(struct outbox *outbox)
 {
     uint32_t keep_to;
 
-    while (outbox->more_count > 0) {
-        struct run *last = more_at(outbox, outbox->more_count - 1);
-
-        outbox->bytes -= run_size(last);
-        segment_unref(last->segment);
-        outbox->more_count--;
-    }
+    drop_more(outbox);
     if (outbox_empty(outbox))
         return;
     keep_to = outbox->first.from;
@@ -145,7 +164,6 @@ void outbox_cut(struct outbox *outbox)
         keep_to += (uint32_t)push_frame_size(
             (struct bytes){outbox->first.segment->data + keep_to, outbox->first.to - keep_to});
     assert(keep_to <= outbox->first.to);
-    outbox->bytes -= outbox->first.to - keep_to;
     outbox->first.to = keep_to;
     if (outbox->first.from + outbox->sent == keep_to) /* nothing of it is left to send */
         drop_first(outbox);

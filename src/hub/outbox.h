@@ -5,14 +5,19 @@
 
 #include "hub/frame_log.h"
 
+/* A ring of `room` runs; 0 < count <= room, a power of two. */
+struct outbox_more {
+    uint32_t first, count, room;
+    size_t bytes; /* sum of the runs */
+    struct run runs[];
+};
+
 /* Neighbouring runs of a segment are one. The first run lies in the outbox itself, so that an
- * event for a client that keeps up needs no memory. bytes = sum of the runs, less `sent`. */
+ * event for a client that keeps up needs no memory. */
 struct outbox {
-    struct run first; /* segment == NULL: empty */
-    uint32_t sent;    /* of the first run's bytes; first.from stays at a frame's start */
-    uint32_t more_first, more_count, more_room;
-    struct run *more; /* a ring of more_room runs after the first, or NULL */
-    size_t bytes;
+    struct run first;         /* segment == NULL: empty */
+    struct outbox_more *more; /* the runs after it, or NULL */
+    uint32_t sent;            /* of the first run's bytes; first.from stays at a frame's start */
 };
 
 /* Takes its own reference. MCP_AUTH_E_NOMEM or _FULL (too many runs): nothing was added. */
@@ -23,6 +28,8 @@ void outbox_sent(struct outbox *outbox, size_t size);
 /* Drops every frame of which no byte has been sent. */
 void outbox_cut(struct outbox *outbox);
 void outbox_done(struct outbox *outbox); /* drops all */
+
+size_t outbox_bytes(const struct outbox *outbox); /* not yet sent */
 
 static inline bool outbox_empty(const struct outbox *outbox)
 {

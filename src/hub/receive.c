@@ -20,11 +20,19 @@ static void refuse(struct session *s, const char *reason)
     session_close(s, CLOSE_BAD_MESSAGE, -1);
 }
 
-static void take_filter(struct session *s, struct command *command)
+/* False: closed, for want of memory. */
+static bool take_filter(struct session *s, struct command *command)
 {
-    filter_free(s->filter);
-    s->filter = command->filter;
+    if (!command->filter && !s->extras)
+        return true; /* all types, as before */
+    if (!session_needs_extras(s)) {
+        session_close(s, CLOSE_INTERNAL, 0);
+        return false;
+    }
+    filter_free(s->extras->filter);
+    s->extras->filter = command->filter;
     command->filter = NULL;
+    return true;
 }
 
 static void say_subscribed(struct session *s)
@@ -32,7 +40,7 @@ static void say_subscribed(struct session *s)
     struct strbuf json;
 
     strbuf_init(&json, 2 * MESSAGE_FROM_CLIENT_SIZE_MAX);
-    reply_subscribed(&json, s->filter);
+    reply_subscribed(&json, session_filter(s));
     session_push_json(s, &json);
     strbuf_done(&json);
 }
@@ -40,8 +48,8 @@ static void say_subscribed(struct session *s)
 static void on_auth(struct session *s, struct command *command)
 {
     if (s->state == SESSION_WAITING) {
-        if (command->has_subscribe)
-            take_filter(s, command);
+        if (command->has_subscribe && !take_filter(s, command))
+            return;
         session_sign_in(s, command->token, command->position);
         if (command->has_subscribe && session_is_in(s))
             say_subscribed(s);
@@ -55,8 +63,8 @@ static void on_auth(struct session *s, struct command *command)
         refuse(s, "position: a renewal has none");
         return;
     }
-    if (command->has_subscribe)
-        take_filter(s, command);
+    if (command->has_subscribe && !take_filter(s, command))
+        return;
     session_renew(s, command->token);
     if (command->has_subscribe && session_is_in(s))
         say_subscribed(s);
@@ -79,8 +87,8 @@ static void on_command(struct session *s, struct command *command)
     } else if (s->state == SESSION_WAITING) {
         session_close(s, CLOSE_AUTHENTICATION_REQUIRED, -1);
     } else if (command->type == COMMAND_SUBSCRIBE) {
-        take_filter(s, command);
-        say_subscribed(s);
+        if (take_filter(s, command))
+            say_subscribed(s);
     } else {
         on_ping(s, command);
     }
@@ -89,14 +97,18 @@ static void on_command(struct session *s, struct command *command)
 /* True when the message may be looked at. */
 static bool admitted(struct session *s)
 {
-    struct hub *hub = s->hub;
+    struct hub *hub = session_hub(s);
     int64_t wait_ms;
 
     if (s->state == SESSION_CLOSED || s->state == SESSION_LEAVING)
         return false;
     s->heard = true;
     counter_add(&hub->counters.messages_received, 1);
-    if (!rate_take(&s->rate, hub->settings.rate_messages, hub->settings.rate_window_ms,
+    if (!session_needs_extras(s)) {
+        session_close(s, CLOSE_INTERNAL, 0);
+        return false;
+    }
+    if (!rate_take(&s->extras->rate, hub->settings.rate_messages, hub->settings.rate_window_ms,
                    hub->now.mono_ms, &wait_ms)) {
         session_close(s, CLOSE_RATE_LIMIT, wait_ms);
         return false;

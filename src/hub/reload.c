@@ -2,22 +2,20 @@
 /* reload.c: new numbers and a new keyring for a hub that runs. */
 #include "hub/session.h"
 
-bool identity_withdrawn(const struct hub *hub, const struct identity *identity)
+bool claims_withdrawn(const struct hub *hub, const struct claims *claims)
 {
-    uint64_t fingerprint = identity->claims.key_fingerprint;
-
-    return fingerprint != 0 && !keyring_has(hub->keys, fingerprint);
+    return claims->key_fingerprint != 0 && !keyring_has(hub->keys, claims->key_fingerprint);
 }
 
 /* With a key goes what it has vouched for. */
 static void close_withdrawn(struct hub *hub)
 {
-    list_for_each_safe (it, &hub->sessions) {
-        struct session *s = container_of(it, struct session, in_hub);
+    struct session *s;
+    uint32_t place = 0;
 
-        if (session_is_in(s) && identity_withdrawn(hub, s->identity))
+    while ((s = slab_next(&hub->sessions, &place)))
+        if (session_is_in(s) && claims_withdrawn(hub, &s->authority->claims))
             session_close(s, CLOSE_TOKEN_REVOKED, -1);
-    }
 }
 
 void hub_reload(struct hub *hub, const struct hub_settings *settings, struct keyring *keys)

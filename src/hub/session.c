@@ -19,7 +19,7 @@ static const unsigned session_may_become[SESSION_STATES] = {
 
 static void count_state(struct session *s, int by)
 {
-    struct hub_counters *counters = &s->hub->counters;
+    struct hub_counters *counters = &session_hub(s)->counters;
     atomic_ullong *counter = session_is_in(s)              ? &counters->sessions
                              : s->state == SESSION_WAITING ? &counters->waiting
                                                            : NULL;
@@ -42,28 +42,18 @@ void session_become(struct session *s, enum session_state next)
 int hub_connect(struct hub *hub, enum session_kind kind, struct outlet *outlet,
                 struct identity *identity, struct session **ret)
 {
-    struct session *s = calloc(1, sizeof *s);
-    int r;
+    struct session *s = slab_take(&hub->sessions);
 
     if (!s)
         return MCP_AUTH_E_NOMEM;
-    r = slots_put(&hub->handles, s, &s->handle);
-    if (r < 0) {
-        free(s);
-        return r;
-    }
-    s->hub = hub;
     s->kind = kind;
     s->outlet = outlet;
-    s->identity = identity;
-    list_init(&s->in_leaving);
+    s->claimed = identity;
     list_init(&s->in_backlog);
-    list_append(&hub->sessions, &s->in_hub);
     timer_init(&s->timer);
     s->connected_ms = hub->now.wall_ms;
-    s->auth_due_ms = hub->now.mono_ms + hub->settings.auth_timeout_ms;
     count_state(s, 1);
-    session_schedule(s);
+    session_await_sign_in(s);
     *ret = s;
     if (identity && kind == SESSION_PLAIN) /* in at the 101 */
         session_sign_in(s, (struct bytes){0}, (struct bytes){0});
@@ -86,20 +76,29 @@ int hub_connect_stream(struct hub *hub, struct outlet *outlet, struct identity *
         filter_free(filter);
         return r;
     }
-    (*ret)->filter = filter;
+    if (!filter) {
+        /* all types */
+    } else if (session_needs_extras(*ret)) {
+        (*ret)->extras->filter = filter;
+    } else {
+        filter_free(filter);
+        hub_disconnect(*ret);
+        return MCP_AUTH_E_NOMEM;
+    }
     session_sign_in(*ret, (struct bytes){0}, position);
     return 0;
 }
 
 bool session_take_place(struct session *s, const struct claims *claims, enum close_reason *ret_why)
 {
-    const struct hub_port *port = &s->hub->port;
+    const struct hub_port *port = &session_hub(s)->port;
 
     *ret_why = CLOSE_CONNECTION_LIMIT;
     if (!port->admit(port->owner))
         return false;
     *ret_why = CLOSE_INTERNAL;
-    if (!port->join || port->join(port->owner, s->handle, claims, &s->seat))
+    if (!port->join || (session_needs_extras(s) && port->join(port->owner, slab_handle(s), claims,
+                                                              &s->extras->seat)))
         return true;
     port->leave(port->owner);
     return false;
@@ -107,12 +106,13 @@ bool session_take_place(struct session *s, const struct claims *claims, enum clo
 
 void session_leave_place(struct session *s)
 {
-    const struct hub_port *port = &s->hub->port;
+    const struct hub_port *port = &session_hub(s)->port;
 
     port->leave(port->owner);
-    if (s->seat)
-        port->part(port->owner, s->seat);
-    s->seat = NULL;
+    if (!s->extras || !s->extras->seat)
+        return;
+    port->part(port->owner, s->extras->seat);
+    s->extras->seat = NULL;
 }
 
 /* Takes the session out of everything that could give it more to send. */
@@ -122,11 +122,15 @@ static void detach(struct session *s)
 
     if (s->state == SESSION_CLOSED)
         return;
+    if (s->state == SESSION_WAITING) {
+        identity_unref(s->claimed);
+        s->claimed = NULL;
+    }
     if (s->state == SESSION_LEAVING)
         enforce_drop(s);
     catchup_drop(s);
     session_leave(s);
-    timer_cancel(&s->hub->wheel, &s->timer);
+    timer_cancel(&session_hub(s)->wheel, &s->timer);
     if (was_in)
         session_leave_place(s);
     session_become(s, SESSION_CLOSED);
@@ -138,11 +142,8 @@ void hub_disconnect(struct session *s)
     count_state(s, -1);
     outbox_done(&s->outbox);
     list_unlink(&s->in_backlog);
-    list_unlink(&s->in_hub);
-    slots_remove(&s->hub->handles, s->handle);
-    identity_unref(s->identity);
-    filter_free(s->filter);
-    free(s);
+    session_drop_extras(s);
+    slab_give(s);
 }
 
 static void log_closed(const struct session *s, enum close_reason reason)
@@ -168,7 +169,7 @@ void session_close(struct session *s, enum close_reason reason, int64_t retry_af
     detach(s);
     session_push_json(s, &json);
     strbuf_done(&json);
-    counter_add(&s->hub->counters.closes[reason], 1);
+    counter_add(&session_hub(s)->counters.closes[reason], 1);
     log_closed(s, reason);
     s->outlet->operations->close(s->outlet, reason, CLOSE_LINGER_MS);
 }
@@ -182,7 +183,7 @@ void session_too_slow(struct session *s)
 static void wake(struct session *s)
 {
     if (list_empty(&s->in_backlog))
-        list_append(&s->hub->backlog, &s->in_backlog);
+        list_append(&session_hub(s)->backlog, &s->in_backlog);
     if (s->awake)
         return;
     s->awake = true;
@@ -193,7 +194,7 @@ static void wake(struct session *s)
 static bool has_room(const struct session *s, const struct run *run, bool replay)
 {
     return replay || s->state == SESSION_CLOSED ||
-           s->outbox.bytes + (run->to - run->from) <= s->hub->settings.outbox_bytes_max;
+           outbox_bytes(&s->outbox) + (run->to - run->from) <= session_hub(s)->settings.outbox_bytes_max;
 }
 
 bool session_push(struct session *s, const struct run *run, bool replay)
@@ -226,7 +227,7 @@ void session_push_json_at(struct session *s, const struct strbuf *json,
         return;
     if (!json->error)
         frame =
-            frame_log_append(&s->hub->direct,
+            frame_log_append(&session_hub(s)->direct,
                              streams ? push_stream_text_size(text, position) : push_text_size(text),
                              &run);
     if (!frame) {
@@ -249,10 +250,10 @@ bool session_push_replay(struct session *s, const struct entry *entry, enum view
     char *frame = NULL;
 
     strbuf_init(&scratch, EVENT_SIZE_MAX);
-    if (fanout_view_json(s->hub, entry->event, view, &scratch, &json) == 0)
-        frame = frame_log_append(&s->hub->direct, fanout_frame_size(session_form(s), json), &run);
+    if (fanout_view_json(session_hub(s), entry->event, view, &scratch, &json) == 0)
+        frame = frame_log_append(&session_hub(s)->direct, fanout_frame_size(session_form(s), json), &run);
     if (frame) {
-        session_put_position(position, s->hub, entry->n, entry->check);
+        session_put_position(position, session_hub(s), entry->n, entry->check);
         fanout_frame_write(frame, session_form(s), json, position);
     }
     strbuf_done(&scratch);
@@ -274,27 +275,30 @@ void session_put_position(char ret[POSITION_SIZE], const struct hub *hub, uint64
 /* Everything up to here that this client may see has been queued. */
 struct position session_position(const struct session *s)
 {
-    return s->catchup ? s->catchup->cursor : s->hub->head;
+    const struct catchup *catchup = session_catchup(s);
+
+    return catchup ? catchup->cursor : session_hub(s)->head;
 }
 
 void session_name(const struct session *s, char ret[SESSION_NAME_SIZE])
 {
-    snprintf(ret, SESSION_NAME_SIZE, "%08x%02x%016llx", s->hub->nonce, s->hub->index & 0xff,
-             (unsigned long long)s->handle);
+    snprintf(ret, SESSION_NAME_SIZE, "%08x%02x%016llx", session_hub(s)->nonce, session_hub(s)->index & 0xff,
+             (unsigned long long)slab_handle(s));
 }
 
 void session_say_auth_ok(struct session *s, bool resumed, struct position position)
 {
     char id[SESSION_NAME_SIZE];
+    struct claims claims = session_claims(s);
     struct strbuf json;
     struct reply_auth_ok reply = {
-        .identity = s->identity,
+        .claims = &claims,
         .position = &position,
         .resumed = resumed,
-        .heartbeat_interval_ms = s->hub->settings.heartbeat_ms,
+        .heartbeat_interval_ms = session_hub(s)->settings.heartbeat_ms,
     };
 
-    s->heartbeat_ms = s->hub->settings.heartbeat_ms;
+    s->heartbeat_ms = (uint32_t)session_hub(s)->settings.heartbeat_ms;
     session_name(s, id);
     reply.connection_id = bytes_of(id);
     strbuf_init(&json, 4 * TOKEN_SIZE_MAX + 4096); /* roles and permissions, each byte escaped */

@@ -3,12 +3,15 @@
 #ifndef HUB_SESSION_H
 #define HUB_SESSION_H
 
+#include "base/slab.h"
 #include "base/timer_wheel.h"
 #include "hub/audience_index.h"
+#include "hub/authority.h"
 #include "hub/frame_log.h"
 #include "hub/hub.h"
 #include "hub/outbox.h"
 #include "hub/rate.h"
+#include "hub/user_index.h"
 #include "model/filter.h"
 #include "wire/push_deflate.h"
 
@@ -32,35 +35,49 @@ struct catchup {
     bool waiting; /* an answer is on its way */
 };
 
-struct session {
-    struct hub *hub;
-    struct list in_hub;
-    slot_handle handle;
-    enum session_state state;
-    enum session_kind kind;
-    struct outlet *outlet;
-    bool awake; /* the outlet knows that there is something to send */
-    bool heard; /* the peer said something since the last ping */
-    bool pinged;
-    bool deflates;             /* its connection agreed to deflated messages */
-    struct identity *identity; /* in WAITING: what the handshake said, not yet entered */
+/* What most sessions never need: there from the first time that any of it is, until none is. */
+struct extras {
     struct filter *filter;
-    struct member *members; /* members[0] is the user's own key, and stays while signed in */
-    unsigned members_count;
-    uint64_t visited; /* the fan-out that met this session last */
-    uint64_t skip_to; /* events up to this n were had from history */
     struct catchup *catchup;
+    struct seat *seat; /* while signed in, where users are counted */
+    uint64_t skip_to;  /* events up to this n were had from history */
+    struct rate rate;
+    struct session *session;
     struct list in_leaving;
     struct event *leaving_for; /* counted */
     bool leaving_live;
-    struct timer timer;
-    struct seat *seat;    /* while signed in, where users are counted */
-    int64_t connected_ms; /* by the wall clock */
-    int64_t auth_due_ms, ping_due_ms, heartbeat_due_ms;
-    int64_t heartbeat_ms; /* what auth_ok promised, whatever the setting has become */
-    struct rate rate;
+};
+
+/* What an event looks at comes first. */
+struct session {
+    struct outlet *outlet;
+    struct extras *extras;
+    int64_t expires_at_ms; /* of its token, by the wall clock */
     struct outbox outbox;
-    struct list in_backlog; /* while the outbox holds anything, oldest first */
+    unsigned state : 4; /* enum session_state */
+    unsigned kind : 2;  /* enum session_kind */
+    bool awake : 1;     /* the outlet knows that there is something to send */
+    bool heard : 1;     /* the peer said something since the last ping */
+    bool pinged : 1;
+    bool deflates : 1; /* its connection agreed to deflated messages */
+    bool met : 1;      /* this fan-out has found it by its user */
+    uint32_t place;    /* in its authority */
+    union {
+        struct identity *claimed;    /* WAITING: what the handshake said, or NULL */
+        struct authority *authority; /* signed in and not LEAVING */
+    };
+    struct list in_backlog;  /* while the outbox holds anything, oldest first */
+    struct subject *subject; /* while signed in */
+    uint32_t user_next, user_previous;
+    int64_t issued_at_ms;
+    int64_t connected_ms; /* by the wall clock */
+    struct timer timer;
+    union {
+        uint32_t auth_due; /* WAITING; low bits of the clock, as all of these: deadlines.c */
+        uint32_t ping_due; /* signed in */
+    };
+    uint32_t heartbeat_due;
+    uint32_t heartbeat_ms; /* what auth_ok promised, whatever the setting has become */
 };
 
 /* How a session's frames look on the wire. DEFLATED is of live events only, and long ones: all else
@@ -76,13 +93,14 @@ struct hub {
     struct now now;
     struct position head; /* the last entry that was announced here */
     enum bus_state bus;
-    struct slots handles;
-    struct list sessions;
+    struct slab sessions;
     struct list leaving;
     struct list backlog;
     struct timer_wheel wheel;
     struct timer housekeeping;
     struct audience_index audience;
+    struct authority_table authorities;
+    struct user_index users;
     struct fence_table fences;
     struct frame_pool pool;
     struct frame_log views[PUSH_FORMS][VIEWS];
@@ -104,6 +122,29 @@ static inline void counter_sub(atomic_ullong *counter, unsigned long long less)
 {
     atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) - less,
                           memory_order_relaxed);
+}
+
+static inline struct hub *session_hub(const struct session *s)
+{
+    return slab_owner(s);
+}
+
+/* extras.c */
+MUST_CHECK bool session_needs_extras(struct session *s); /* false: no memory */
+void session_trim_extras(struct session *s);             /* frees them when they say nothing */
+void session_drop_extras(struct session *s);
+static inline struct catchup *session_catchup(const struct session *s)
+{
+    return s->extras ? s->extras->catchup : NULL;
+}
+static inline const struct filter *session_filter(const struct session *s)
+{
+    return s->extras ? s->extras->filter : NULL;
+}
+/* Had from history, before the session went live. */
+static inline bool session_has_had(const struct session *s, uint64_t n)
+{
+    return s->extras && n <= s->extras->skip_to;
 }
 
 /* session.c: its life and its bytes. */
@@ -144,11 +185,16 @@ MUST_CHECK bool session_take_place(struct session *s, const struct claims *claim
                                    enum close_reason *ret_why);
 void session_leave_place(struct session *s);
 
-/* authority.c: identity and index. */
-/* Gives the session this identity (takes the reference on success) and enters its keys. On error
- * the session stands as it was. */
-MUST_CHECK int session_enter(struct session *s, struct identity *identity);
-void session_leave(struct session *s); /* out of every list of the index */
+/* enter.c: what a signed-in session keeps of its identity, and where it stands in the index. */
+/* From now on the session is of this identity, which stays the caller's. On error it stands as it
+ * was. A session that was signed in before is of the same user. */
+MUST_CHECK int session_enter(struct session *s, const struct identity *identity);
+void session_leave(struct session *s); /* out of the index; not in: fine */
+/* Out of the index as well, but its authority still says what it could see: until session_forget. */
+void session_leave_with_authority(struct session *s);
+void session_forget(struct session *s);
+/* What it may do, borrowed until the session changes. Signed in. The name was not kept. */
+struct claims session_claims(const struct session *s);
 /* May it see this event, today? *ret_view as which view. */
 bool session_may_see(const struct session *s, const struct event *event, enum view *ret_view);
 
@@ -158,7 +204,7 @@ void session_renew(struct session *s, struct bytes token);
 enum close_reason sign_in_refusal(enum auth_result result);
 
 /* reload.c: the key that vouched for this is not there any more. What none vouched for stays. */
-bool identity_withdrawn(const struct hub *hub, const struct identity *identity);
+bool claims_withdrawn(const struct hub *hub, const struct claims *claims);
 
 /* catchup.c */
 void catchup_begin(struct session *s, struct bytes position);
@@ -168,6 +214,7 @@ void catchup_drop(struct session *s);
 
 /* deadlines.c */
 void session_schedule(struct session *s);
+void session_await_sign_in(struct session *s);
 void session_start_deadlines(struct session *s);
 void session_due(struct session *s);
 /* Expired by the wall clock: closed 4101 and true. */

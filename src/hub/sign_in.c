@@ -37,7 +37,7 @@ static enum auth_result session_authenticate(struct session *s, struct bytes tok
                                              struct identity **ret)
 {
     const char *why = "";
-    enum auth_result result = hub_authenticate(s->hub, token, ret, &why);
+    enum auth_result result = hub_authenticate(session_hub(s), token, ret, &why);
 
     if (result != AUTH_OK && s->outlet->operations->refused)
         s->outlet->operations->refused(s->outlet, why);
@@ -52,7 +52,7 @@ enum auth_result hub_evaluate(struct hub *hub, const struct identity *identity,
 
     if (claims->expires_at_ms <= hub->now.wall_ms)
         return AUTH_EXPIRED;
-    if (identity_withdrawn(hub, identity))
+    if (claims_withdrawn(hub, claims))
         return AUTH_FENCED;
     r = authority_evaluate(ret, claims, &hub->fences, &hub->settings.tokens->authority);
     return r == 0 ? AUTH_OK : r == MCP_AUTH_E_REFUSED ? AUTH_FENCED : AUTH_NOMEM;
@@ -71,7 +71,7 @@ static void log_signed_in(const struct session *s, const struct identity *identi
 
 static void enter(struct session *s, struct identity *identity, struct bytes position)
 {
-    struct hub *hub = s->hub;
+    struct hub *hub = session_hub(s);
     enum close_reason why;
 
     if (!session_take_place(s, &identity->claims, &why)) {
@@ -87,6 +87,7 @@ static void enter(struct session *s, struct identity *identity, struct bytes pos
     }
     counter_add(&hub->counters.sign_ins, 1);
     log_signed_in(s, identity);
+    identity_unref(identity);
     session_start_deadlines(s);
     if (bytes_present(position)) {
         catchup_begin(s, position);
@@ -105,8 +106,8 @@ void session_sign_in(struct session *s, struct bytes token, struct bytes positio
     assert(s->state == SESSION_WAITING);
     if (bytes_present(token)) {
         result = session_authenticate(s, token, &identity);
-    } else if (s->identity) {
-        result = hub_evaluate(s->hub, s->identity, &identity);
+    } else if (s->claimed) {
+        result = hub_evaluate(session_hub(s), s->claimed, &identity);
     } else {
         session_close(s, CLOSE_AUTHENTICATION_REQUIRED, -1);
         return;
@@ -126,25 +127,29 @@ void session_renew(struct session *s, struct bytes token)
 {
     struct identity *identity = NULL;
     enum auth_result result = session_authenticate(s, token, &identity);
+    struct claims claims;
+    int r;
 
     if (result != AUTH_OK) {
         session_close(s, sign_in_refusal(result), -1);
         return;
     }
-    if (!same_person(&identity->claims, &s->identity->claims)) {
+    claims = session_claims(s);
+    if (!same_person(&identity->claims, &claims)) {
         identity_unref(identity);
         session_close(s, CLOSE_FORBIDDEN, -1);
         return;
     }
-    if (session_enter(s, identity) < 0) {
-        identity_unref(identity);
+    r = session_enter(s, identity);
+    identity_unref(identity);
+    if (r < 0) {
         session_close(s, CLOSE_INTERNAL, 0);
         return;
     }
-    counter_add(&s->hub->counters.renewals, 1);
+    counter_add(&session_hub(s)->counters.renewals, 1);
     session_schedule(s);
     catchup_again(s);
     /* Before the first auth_ok there is nothing to renew: that one will tell the new identity. */
-    if (!s->catchup || !s->catchup->first)
+    if (!session_catchup(s) || !session_catchup(s)->first)
         session_say_auth_ok(s, true, session_position(s));
 }

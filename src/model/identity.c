@@ -85,7 +85,7 @@ static unsigned copy_list(struct bytes *to, char **at, const struct bytes *from,
 static bool is_admin(const struct identity *identity, const struct authority_rules *rules)
 {
     for (unsigned i = 0; i < rules->admin_roles_count; i++)
-        if (identity_has_role(identity, rules->admin_roles[i]))
+        if (claims_hold_role(&identity->claims, rules->admin_roles[i]))
             return true;
     return false;
 }
@@ -137,8 +137,8 @@ int identity_new(struct identity **ret, const struct claims *claims, const struc
     assert((size_t)(at - (char *)identity) <= identity_size(claims));
 
     identity->admin = is_admin(identity, rules);
-    identity->publisher = identity->admin || identity_has_role(identity, right_to_publish) ||
-                          identity_has_permission(identity, right_to_publish);
+    identity->publisher = identity->admin || claims_hold_role(&identity->claims, right_to_publish) ||
+                          claims_hold_permission(&identity->claims, right_to_publish);
     *ret = identity;
     return 0;
 }
@@ -159,15 +159,15 @@ void identity_unref(struct identity *identity)
         free(identity);
 }
 
-bool identity_has_role(const struct identity *identity, struct bytes role)
+bool claims_hold_role(const struct claims *claims, struct bytes role)
 {
-    return list_holds(identity->claims.roles, identity->claims.roles_count, role);
+    return list_holds(claims->roles, claims->roles_count, role);
 }
 
-bool identity_has_permission(const struct identity *identity, struct bytes permission)
+bool claims_hold_permission(const struct claims *claims, struct bytes permission)
 {
-    for (unsigned i = 0; i < identity->claims.permissions_count; i++)
-        if (permission_covers(identity->claims.permissions[i], permission))
+    for (unsigned i = 0; i < claims->permissions_count; i++)
+        if (permission_covers(claims->permissions[i], permission))
             return true;
     return false;
 }
@@ -184,10 +184,8 @@ static bool list_same(const struct bytes *a, unsigned a_count, const struct byte
     return true;
 }
 
-bool identity_same_authority(const struct identity *a, const struct identity *b)
+bool claims_same_authority(const struct claims *a, const struct claims *b)
 {
-    return list_same(a->claims.roles, a->claims.roles_count, b->claims.roles,
-                     b->claims.roles_count) &&
-           list_same(a->claims.permissions, a->claims.permissions_count, b->claims.permissions,
-                     b->claims.permissions_count);
+    return list_same(a->roles, a->roles_count, b->roles, b->roles_count) &&
+           list_same(a->permissions, a->permissions_count, b->permissions, b->permissions_count);
 }

@@ -47,11 +47,11 @@ MUST_CHECK int identity_new(struct identity **ret, const struct claims *claims,
 struct identity *identity_ref(struct identity *identity);
 void identity_unref(struct identity *identity); /* NULL is fine */
 
-bool identity_has_role(const struct identity *identity, struct bytes role);
+bool claims_hold_role(const struct claims *claims, struct bytes role);
 /* Holds this very permission, or a wildcard "prefix*" over it. */
-bool identity_has_permission(const struct identity *identity, struct bytes permission);
-bool identity_same_authority(const struct identity *a,
-                             const struct identity *b); /* roles, permissions */
+bool claims_hold_permission(const struct claims *claims, struct bytes permission);
+/* The same roles and permissions, in whatever order. */
+bool claims_same_authority(const struct claims *a, const struct claims *b);
 
 /* Does the held permission, exact or ending in '*', cover this exact one? */
 bool permission_covers(struct bytes held, struct bytes permission);

@@ -76,7 +76,7 @@ static void put_seconds(struct strbuf *out, const char *name, int64_t ms)
 
 void reply_auth_ok(struct strbuf *out, const struct reply_auth_ok *reply)
 {
-    const struct claims *claims = &reply->identity->claims;
+    const struct claims *claims = reply->claims;
 
     strbuf_puts(out, "{\"type\":\"auth_ok\"");
     put_text(out, "connection_id", reply->connection_id);
@@ -122,10 +122,10 @@ void reply_subscribed(struct strbuf *out, const struct filter *filter)
     strbuf_putc(out, '}');
 }
 
-void reply_scope_changed(struct strbuf *out, const struct identity *identity)
+void reply_scope_changed(struct strbuf *out, const struct claims *claims)
 {
     strbuf_puts(out, "{\"type\":\"scope_changed\"");
-    put_authority(out, &identity->claims);
+    put_authority(out, claims);
     strbuf_putc(out, '}');
 }
 
@@ -161,7 +161,7 @@ void reply_closing(struct strbuf *out, enum close_reason reason, int64_t retry_a
 
 void reply_connection(struct strbuf *out, const struct reply_connection *reply)
 {
-    const struct claims *claims = &reply->identity->claims;
+    const struct claims *claims = reply->claims;
 
     strbuf_putc(out, '{');
     put_text(out, "connection_id", reply->connection_id);

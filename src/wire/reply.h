@@ -14,7 +14,7 @@ enum bus_state { BUS_OK, BUS_DEGRADED, BUS_NONE };
 
 struct reply_auth_ok {
     struct bytes connection_id;
-    const struct identity *identity;
+    const struct claims *claims;
     const struct position *position;
     bool resumed;
     int64_t heartbeat_interval_ms;
@@ -23,7 +23,7 @@ struct reply_auth_ok {
 /* One of the list of live connections. */
 struct reply_connection {
     struct bytes connection_id, kind, address; /* address absent: left out */
-    const struct identity *identity;
+    const struct claims *claims;
     int64_t connected_ms;
     size_t backlog_bytes;
 };
@@ -36,7 +36,7 @@ void reply_heartbeat(struct strbuf *out, const struct position *position, int64_
 /* All types, no resources and LOW when filter is NULL: members event_types, resources (absent when
  * there is no resource filter), min_security_level. */
 void reply_subscribed(struct strbuf *out, const struct filter *filter);
-void reply_scope_changed(struct strbuf *out, const struct identity *identity);
+void reply_scope_changed(struct strbuf *out, const struct claims *claims);
 void reply_pong(struct strbuf *out, const json_t *id);
 /* retry_after_ms < 0: left out. */
 void reply_error(struct strbuf *out, enum error_code code, struct bytes message,

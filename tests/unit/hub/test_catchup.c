@@ -270,14 +270,14 @@ TEST(a_client_that_does_not_read_gets_its_past_slice_by_slice)
     resume_from(0, SESSION_CONTROL, NULL);
     stage_answer(&stage, 20); /* 80 kB: over what is waited for */
     CHECK(!stage.asked.there);
-    CHECK(client.session->outbox.bytes > CATCHUP_RESUME_BELOW);
+    CHECK(outbox_bytes(&client.session->outbox) > CATCHUP_RESUME_BELOW);
     stage_publish(&stage, news("ann")); /* passes it by, and is not lost */
     CHECK(!client.closed);
     CHECK(client_reads(&client, "auth_ok", NULL) && reads_events(1, 20));
     for (int turn = 0; stage.asked.there; turn++) {
         CHECK(turn < 20);
         stage_answer(&stage, 20);
-        CHECK(client.session->outbox.bytes <= 2 * 20 * 4200);
+        CHECK(outbox_bytes(&client.session->outbox) <= 2 * 20 * 4200);
         for (uint64_t n = 21 + 20 * (uint64_t)turn; n <= 40 + 20 * (uint64_t)turn && n <= 101; n++)
             CHECK(client_reads_event(&client, n));
     }

@@ -171,7 +171,7 @@ TEST(an_outbox_of_deflated_frames_cut_anywhere_ends_with_whole_frames)
             (void)publish(EVENT_SIZE);
             (void)publish(0);
         }
-        all = client.session->outbox.bytes;
+        all = outbox_bytes(&client.session->outbox);
         CHECK(sent < all);
         while (left > 0) {
             struct bytes out = session_output(client.session, scratch, sizeof scratch);

@@ -122,7 +122,9 @@ TEST(a_deleted_user_receives_that_very_event_and_is_closed_4002)
     n = stage_append(&stage, (struct sample){.type = EVENT_USER_DELETED, .target = "ann"});
     stage_effect(&stage, n); /* the effect overtakes what is announced before it */
     CHECK_EQ(hub_counters(stage.hub)->sessions, 3);
-    CHECK_EQ(stage.hub->audience.audiences.count, 0); /* found by nothing any more */
+    CHECK_EQ(stage.hub->users.count, 0); /* found by nothing any more */
+    CHECK_EQ(control.session->authority->sessions_count, 0);
+    CHECK_EQ(plain.session->authority->sessions_count, 0);
     stage_announce(&stage, before);
     CHECK(client_quiet(&control) && client_quiet(&plain)); /* nothing but that very event */
     client_say(&control, "{\"type\":\"ping\"}");

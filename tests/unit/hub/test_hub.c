@@ -72,8 +72,10 @@ TEST(a_hub_that_was_used_is_empty_at_its_end)
             client_gone(&clients[i]);
         }
         CHECK_EQ(stage.hub->audience.audiences.count, 0);
-        CHECK_EQ(stage.hub->handles.count, 0);
-        CHECK(list_empty(&stage.hub->backlog) && list_empty(&stage.hub->sessions));
+        CHECK_EQ(stage.hub->sessions.count, 0);
+        CHECK_EQ(stage.hub->users.count, 0);
+        CHECK_EQ(stage.hub->authorities.authorities.count, 0);
+        CHECK(list_empty(&stage.hub->backlog));
     }
     CHECK(stage.hub->pool.bytes <= 4 * (SEGMENT_SIZE + sizeof(struct segment)));
     stage_done(&stage);

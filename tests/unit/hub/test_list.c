@@ -74,7 +74,7 @@ TEST(a_session_is_closed_by_its_handle_and_only_while_it_is_there)
     stage_init(&stage);
     stage_start(&stage);
     client_sign_in(&ann, &stage, SESSION_CONTROL, "ann", NULL);
-    handle = ann.session->handle;
+    handle = slab_handle(ann.session);
     hub_close_session(stage.hub, handle, CLOSE_REPLACED);
     CHECK(client_closed(&ann, CLOSE_REPLACED));
     client_gone(&ann);

@@ -70,13 +70,13 @@ TEST(a_slow_reader_is_cut_at_its_ceiling_and_closed_4202)
     strbuf_put_bytes(&slow.wire, (struct bytes){session_output(slow.session, NULL, 0).data, 10});
     session_sent(slow.session, 10); /* the first event is begun */
     while (!slow.closed) {
-        CHECK(slow.session->outbox.bytes <= 4000);
-        queued = slow.session->outbox.bytes;
+        CHECK(outbox_bytes(&slow.session->outbox) <= 4000);
+        queued = outbox_bytes(&slow.session->outbox);
         CHECK(client_reads_event(&client, stage_publish(&stage, news(1000))));
     }
     CHECK(queued > 3000);
     CHECK(client_closed(&slow, CLOSE_SLOW_CONSUMER));
-    CHECK(slow.session->outbox.bytes < 1500);
+    CHECK(outbox_bytes(&slow.session->outbox) < 1500);
     CHECK(client_reads_event(&slow, 1)); /* what was begun is whole, then the last words */
     CHECK(client_reads(&slow, "closing", "\"code\":4202,\"reason\":\"Slow consumer\""));
     CHECK(strstr(slow.text, "retry_after_ms"));
@@ -94,14 +94,14 @@ TEST(an_event_that_just_fits_the_ceiling_is_queued)
     begin();
     client_sign_in(&client, &stage, SESSION_PLAIN, "ann", NULL);
     stage_publish(&stage, news(1000));
-    size = client.session->outbox.bytes;
+    size = outbox_bytes(&client.session->outbox);
     stage.hub->settings.outbox_bytes_max = 2 * size;
     stage_publish(&stage, news(1000));
     CHECK(!client.closed);
-    CHECK_EQ(client.session->outbox.bytes, 2 * size);
+    CHECK_EQ(outbox_bytes(&client.session->outbox), 2 * size);
     stage_publish(&stage, news(1000));
     CHECK(client_closed(&client, CLOSE_SLOW_CONSUMER));
-    CHECK_EQ(client.session->outbox.bytes, 0); /* nothing was begun, and it speaks no control */
+    CHECK_EQ(outbox_bytes(&client.session->outbox), 0); /* nothing was begun, and it speaks no control */
     CHECK(outbox_empty(&client.session->outbox));
     client_gone(&client);
     stage_done(&stage);

@@ -57,8 +57,8 @@ TEST(an_identity_holds_copies_with_doubles_folded)
     CHECK_EQ(identity->claims.permissions_count, 4);
     CHECK(identity->claims.roles[0].data != roles[0].data);
     CHECK(identity->admin && identity->publisher);
-    CHECK(identity_has_role(identity, BYTES("editor")));
-    CHECK(!identity_has_role(identity, BYTES("edit")));
+    CHECK(claims_hold_role(&identity->claims, BYTES("editor")));
+    CHECK(!claims_hold_role(&identity->claims, BYTES("edit")));
     CHECK(identity_ref(identity) == identity);
     identity_unref(identity);
     identity_unref(identity);
@@ -125,9 +125,9 @@ TEST(fenced_permissions_are_gone_by_name_or_by_wildcard)
         struct fence fence = fence_on(FENCE_PERMISSION, rows[i].fenced, ISSUED);
         struct identity *identity = alice_fenced(&fence, 1);
 
-        CHECK_EQ(identity_has_permission(identity, BYTES("docs:read")), rows[i].docs_read);
-        CHECK_EQ(identity_has_permission(identity, BYTES("docs:write")), rows[i].docs_write);
-        CHECK_EQ(identity_has_permission(identity, BYTES("wiki:read")), rows[i].wiki_read);
+        CHECK_EQ(claims_hold_permission(&identity->claims, BYTES("docs:read")), rows[i].docs_read);
+        CHECK_EQ(claims_hold_permission(&identity->claims, BYTES("docs:write")), rows[i].docs_write);
+        CHECK_EQ(claims_hold_permission(&identity->claims, BYTES("wiki:read")), rows[i].wiki_read);
         CHECK_EQ(identity->claims.permissions_count, rows[i].left);
         CHECK_EQ(identity->claims.roles_count, 2); /* a role of that name is something else */
         identity_unref(identity);
@@ -193,9 +193,9 @@ TEST(authority_is_compared_as_sets)
     claims.roles = turned;
     claims.roles_count = 2;
     CHECK_EQ(identity_new(&b, &claims, NULL, 0, &rules), 0);
-    CHECK(identity_same_authority(a, b));
-    CHECK(!identity_same_authority(a, c));
-    CHECK(!identity_same_authority(c, a));
+    CHECK(claims_same_authority(&a->claims, &b->claims));
+    CHECK(!claims_same_authority(&a->claims, &c->claims));
+    CHECK(!claims_same_authority(&c->claims, &a->claims));
     identity_unref(a);
     identity_unref(b);
     identity_unref(c);

@@ -40,14 +40,14 @@ static struct identity *somebody(void)
 TEST(auth_ok_says_who_one_is_and_where)
 {
     struct identity *identity = somebody();
-    struct reply_auth_ok reply = {BYTES("c1"), identity, &place, true, 30000};
+    struct reply_auth_ok reply = {BYTES("c1"), &identity->claims, &place, true, 30000};
 
     CHECK_REPLY(reply_auth_ok(out, &reply),
                 "{\"type\":\"auth_ok\",\"connection_id\":\"c1\",\"user_id\":\"alice\","
                 "\"tenant_id\":\"\",\"roles\":[\"editor\",\"a\\\"b\"],\"permissions\":[\"docs:*\"],"
                 "\"expires_at\":\"2023-11-14T22:13:20.123Z\",\"position\":\"" PLACE "\","
                 "\"resumed\":true,\"heartbeat_interval\":30}");
-    CHECK_REPLY(reply_scope_changed(out, identity),
+    CHECK_REPLY(reply_scope_changed(out, &identity->claims),
                 "{\"type\":\"scope_changed\",\"roles\":[\"editor\",\"a\\\"b\"],"
                 "\"permissions\":[\"docs:*\"]}");
     identity_unref(identity);

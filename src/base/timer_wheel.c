@@ -20,10 +20,12 @@ _Static_assert(TIMER_SLOTS == 1 << LEVEL_BITS, "a level's slots are its bits");
 _Static_assert(TIMER_SLOTS == 64, "a level's occupied slots fit one uint64_t");
 _Static_assert(LEVEL_BITS *TIMER_LEVELS < 63, "the wheel's span fits the clock");
 
-void timer_wheel_init(struct timer_wheel *wheel, int64_t now_ms)
+void timer_wheel_init(struct timer_wheel *wheel, int64_t now_ms,
+                      int64_t (*deadline_ms)(struct timer *timer))
 {
-    assert(now_ms >= 0);
+    assert(now_ms >= 0 && deadline_ms);
     wheel->now_ms = now_ms;
+    wheel->deadline_ms = deadline_ms;
     for (int level = 0; level < TIMER_LEVELS; level++) {
         wheel->occupied[level] = 0;
         for (int slot = 0; slot < TIMER_SLOTS; slot++)
@@ -34,13 +36,12 @@ void timer_wheel_init(struct timer_wheel *wheel, int64_t now_ms)
 void timer_init(struct timer *timer)
 {
     list_init(&timer->link);
-    timer->deadline_ms = 0;
 }
 
-static void wheel_place(struct timer_wheel *wheel, struct timer *timer)
+static void wheel_place(struct timer_wheel *wheel, struct timer *timer, int64_t deadline_ms)
 {
     uint64_t now = (uint64_t)wheel->now_ms;
-    uint64_t due = timer->deadline_ms > wheel->now_ms ? (uint64_t)timer->deadline_ms : now;
+    uint64_t due = deadline_ms > wheel->now_ms ? (uint64_t)deadline_ms : now;
     uint64_t differ = due ^ now;
     unsigned level = differ ? (63u - (unsigned)__builtin_clzll(differ)) / LEVEL_BITS : 0;
     unsigned slot;
@@ -62,8 +63,7 @@ static void wheel_place(struct timer_wheel *wheel, struct timer *timer)
 void timer_set(struct timer_wheel *wheel, struct timer *timer, int64_t deadline_ms)
 {
     timer_cancel(wheel, timer);
-    timer->deadline_ms = deadline_ms;
-    wheel_place(wheel, timer);
+    wheel_place(wheel, timer, deadline_ms);
 }
 
 void timer_cancel(struct timer_wheel *wheel, struct timer *timer)
@@ -132,10 +132,10 @@ void timer_wheel_advance(struct timer_wheel *wheel, int64_t now_ms, struct list 
         list_init(&taken);
         list_splice(&taken, &wheel->slots[level][slot]);
         while (!list_empty(&taken)) {
-            struct list *link = taken.next;
+            struct timer *timer = container_of(taken.next, struct timer, link);
 
-            list_unlink(link);
-            wheel_place(wheel, container_of(link, struct timer, link));
+            list_unlink(&timer->link);
+            wheel_place(wheel, timer, wheel->deadline_ms(timer));
         }
     }
     wheel->now_ms = now_ms;

@@ -10,19 +10,23 @@
 #define TIMER_LEVELS 6
 #define TIMER_SLOTS 64
 
-/* Part of what it wakes; container_of finds the owner. Not set: `link` stands alone. */
+/* Part of what it wakes; container_of finds the owner. Not set: `link` stands alone. 16 bytes: every
+ * session has one, and knows its deadlines anyway. */
 struct timer {
     struct list link;
-    int64_t deadline_ms;
 };
 
 struct timer_wheel {
-    int64_t now_ms;                  /* 0 <= now_ms */
+    int64_t now_ms; /* 0 <= now_ms */
+    int64_t (*deadline_ms)(struct timer *timer);
     uint64_t occupied[TIMER_LEVELS]; /* one bit a slot */
     struct list slots[TIMER_LEVELS][TIMER_SLOTS];
 };
 
-void timer_wheel_init(struct timer_wheel *wheel, int64_t now_ms);
+/* `deadline_ms` says for when a timer was set, or a later time if that has moved meanwhile: it is
+ * asked when what was far away comes near. */
+void timer_wheel_init(struct timer_wheel *wheel, int64_t now_ms,
+                      int64_t (*deadline_ms)(struct timer *timer));
 void timer_init(struct timer *timer);
 /* Sets or moves. A deadline in the past is due at the next advance. */
 void timer_set(struct timer_wheel *wheel, struct timer *timer, int64_t deadline_ms);

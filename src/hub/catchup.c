@@ -86,7 +86,8 @@ static void log_resume(const struct session *s, const char *words, uint64_t afte
         return;
     session_name(s, id);
     log_write(LOG_DEBUG, words, LOG_TEXT("connection_id", bytes_of(id)),
-              LOG_INT("after", (long long)after_n), LOG_INT("head", (long long)session_hub(s)->head.n));
+              LOG_INT("after", (long long)after_n),
+              LOG_INT("head", (long long)session_hub(s)->head.n));
 }
 
 /* Its past cannot be given whole, so none of it is. */

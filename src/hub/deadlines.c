@@ -34,14 +34,15 @@ static uint32_t due_in(const struct session *s, uint32_t due)
 
 static int64_t heartbeat_every(const struct session *s)
 {
-    return session_hub(s)->bus == BUS_OK ? s->heartbeat_ms : min_ms(s->heartbeat_ms, HEARTBEAT_BUS_AWAY_MS);
+    return session_hub(s)->bus == BUS_OK ? s->heartbeat_ms
+                                         : min_ms(s->heartbeat_ms, HEARTBEAT_BUS_AWAY_MS);
 }
 
 /* One timer per session, at the earliest of what is due. A token ends by the wall clock, which may
  * jump: so it is asked again at every ping, and before every event. */
-void session_schedule(struct session *s)
+static int64_t deadline(const struct session *s)
 {
-    struct hub *hub = session_hub(s);
+    const struct hub *hub = session_hub(s);
     int64_t in_ms;
 
     if (session_is_in(s)) {
@@ -53,7 +54,17 @@ void session_schedule(struct session *s)
     } else {
         in_ms = due_in(s, s->auth_due);
     }
-    timer_set(&hub->wheel, &s->timer, hub->now.mono_ms + in_ms);
+    return hub->now.mono_ms + in_ms;
+}
+
+int64_t session_deadline(struct timer *timer)
+{
+    return deadline(container_of(timer, struct session, timer));
+}
+
+void session_schedule(struct session *s)
+{
+    timer_set(&session_hub(s)->wheel, &s->timer, deadline(s));
 }
 
 void session_await_sign_in(struct session *s)

@@ -12,7 +12,8 @@ struct claims session_claims(const struct session *s)
     struct bytes key = subject_key(s->subject);
 
     assert(session_is_in(s));
-    claims.user = (struct bytes){key.data + 2 + claims.tenant.size, key.size - 2 - claims.tenant.size};
+    claims.user =
+        (struct bytes){key.data + 2 + claims.tenant.size, key.size - 2 - claims.tenant.size};
     claims.token_id = subject_token_id(s->subject);
     claims.issued_at_ms = s->issued_at_ms;
     claims.expires_at_ms = s->expires_at_ms;

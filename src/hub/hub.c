@@ -49,8 +49,8 @@ int hub_new(struct hub **ret, unsigned index, const struct hub_settings *setting
     slab_init(&hub->sessions, sizeof(struct session), hub);
     list_init(&hub->leaving);
     list_init(&hub->backlog);
-    timer_wheel_init(&hub->wheel, now.mono_ms);
-    timer_init(&hub->housekeeping);
+    timer_wheel_init(&hub->wheel, now.mono_ms, session_deadline);
+    hub->housekeeping_ms = now.mono_ms + HOUSEKEEPING_MS;
     fence_table_init(&hub->fences, seed);
     for (unsigned view = 0; view < PUSH_FORMS * VIEWS; view++)
         frame_log_init(&hub->views[view / VIEWS][view % VIEWS], &hub->pool);
@@ -67,7 +67,6 @@ int hub_new(struct hub **ret, unsigned index, const struct hub_settings *setting
         hub_free(hub);
         return r;
     }
-    timer_set(&hub->wheel, &hub->housekeeping, now.mono_ms + HOUSEKEEPING_MS);
     *ret = hub;
     return 0;
 }
@@ -99,7 +98,7 @@ static void housekeeping(struct hub *hub)
 
     fence_table_expire(&hub->fences, hub->now.wall_ms - tokens->age_max_ms - tokens->leeway_ms -
                                          tokens->authority.fence_skew_ms);
-    timer_set(&hub->wheel, &hub->housekeeping, hub->now.mono_ms + HOUSEKEEPING_MS);
+    hub->housekeeping_ms = hub->now.mono_ms + HOUSEKEEPING_MS;
 }
 
 int64_t hub_advance(struct hub *hub, struct now now)
@@ -113,11 +112,10 @@ int64_t hub_advance(struct hub *hub, struct now now)
         struct timer *timer = container_of(due.next, struct timer, link);
 
         list_unlink(&timer->link);
-        if (timer == &hub->housekeeping)
-            housekeeping(hub);
-        else
-            session_due(container_of(timer, struct session, timer));
+        session_due(container_of(timer, struct session, timer));
     }
+    if (hub->housekeeping_ms <= now.mono_ms)
+        housekeeping(hub);
     atomic_store_explicit(&hub->counters.frame_log_bytes, hub->pool.bytes, memory_order_relaxed);
     atomic_store_explicit(&hub->counters.fence_bytes, fence_table_bytes(&hub->fences),
                           memory_order_relaxed);
@@ -126,7 +124,9 @@ int64_t hub_advance(struct hub *hub, struct now now)
 
 int64_t hub_deadline(const struct hub *hub)
 {
-    return timer_wheel_next(&hub->wheel);
+    int64_t next_ms = timer_wheel_next(&hub->wheel);
+
+    return next_ms < hub->housekeeping_ms ? next_ms : hub->housekeeping_ms;
 }
 
 const struct hub_counters *hub_counters(const struct hub *hub)

@@ -97,8 +97,8 @@ bool session_take_place(struct session *s, const struct claims *claims, enum clo
     if (!port->admit(port->owner))
         return false;
     *ret_why = CLOSE_INTERNAL;
-    if (!port->join || (session_needs_extras(s) && port->join(port->owner, slab_handle(s), claims,
-                                                              &s->extras->seat)))
+    if (!port->join || (session_needs_extras(s) &&
+                        port->join(port->owner, slab_handle(s), claims, &s->extras->seat)))
         return true;
     port->leave(port->owner);
     return false;
@@ -194,7 +194,8 @@ static void wake(struct session *s)
 static bool has_room(const struct session *s, const struct run *run, bool replay)
 {
     return replay || s->state == SESSION_CLOSED ||
-           outbox_bytes(&s->outbox) + (run->to - run->from) <= session_hub(s)->settings.outbox_bytes_max;
+           outbox_bytes(&s->outbox) + (run->to - run->from) <=
+               session_hub(s)->settings.outbox_bytes_max;
 }
 
 bool session_push(struct session *s, const struct run *run, bool replay)
@@ -251,7 +252,8 @@ bool session_push_replay(struct session *s, const struct entry *entry, enum view
 
     strbuf_init(&scratch, EVENT_SIZE_MAX);
     if (fanout_view_json(session_hub(s), entry->event, view, &scratch, &json) == 0)
-        frame = frame_log_append(&session_hub(s)->direct, fanout_frame_size(session_form(s), json), &run);
+        frame = frame_log_append(&session_hub(s)->direct, fanout_frame_size(session_form(s), json),
+                                 &run);
     if (frame) {
         session_put_position(position, session_hub(s), entry->n, entry->check);
         fanout_frame_write(frame, session_form(s), json, position);
@@ -282,8 +284,8 @@ struct position session_position(const struct session *s)
 
 void session_name(const struct session *s, char ret[SESSION_NAME_SIZE])
 {
-    snprintf(ret, SESSION_NAME_SIZE, "%08x%02x%016llx", session_hub(s)->nonce, session_hub(s)->index & 0xff,
-             (unsigned long long)slab_handle(s));
+    snprintf(ret, SESSION_NAME_SIZE, "%08x%02x%016llx", session_hub(s)->nonce,
+             session_hub(s)->index & 0xff, (unsigned long long)slab_handle(s));
 }
 
 void session_say_auth_ok(struct session *s, bool resumed, struct position position)

@@ -54,31 +54,33 @@ struct session {
     struct extras *extras;
     int64_t expires_at_ms; /* of its token, by the wall clock */
     struct outbox outbox;
-    unsigned state : 4; /* enum session_state */
-    unsigned kind : 2;  /* enum session_kind */
-    bool awake : 1;     /* the outlet knows that there is something to send */
-    bool heard : 1;     /* the peer said something since the last ping */
+    int64_t connected_ms : 48; /* by the wall clock */
+    uint64_t state : 4;        /* enum session_state */
+    uint64_t kind : 2;         /* enum session_kind */
+    bool awake : 1;            /* the outlet knows that there is something to send */
+    bool heard : 1;            /* the peer said something since the last ping */
     bool pinged : 1;
     bool deflates : 1; /* its connection agreed to deflated messages */
     bool met : 1;      /* this fan-out has found it by its user */
-    uint32_t place;    /* in its authority */
     union {
         struct identity *claimed;    /* WAITING: what the handshake said, or NULL */
         struct authority *authority; /* signed in and not LEAVING */
     };
-    struct list in_backlog;  /* while the outbox holds anything, oldest first */
     struct subject *subject; /* while signed in */
     uint32_t user_next, user_previous;
+    struct list in_backlog; /* while the outbox holds anything, oldest first */
     int64_t issued_at_ms;
-    int64_t connected_ms; /* by the wall clock */
     struct timer timer;
     union {
         uint32_t auth_due; /* WAITING; low bits of the clock, as all of these: deadlines.c */
         uint32_t ping_due; /* signed in */
     };
+    uint32_t place; /* in its authority */
     uint32_t heartbeat_due;
     uint32_t heartbeat_ms; /* what auth_ok promised, whatever the setting has become */
 };
+
+_Static_assert(sizeof(struct session) <= 144, "an idle session is small");
 
 /* How a session's frames look on the wire. DEFLATED is of live events only, and long ones: all else
  * of such a session is WEBSOCKET, in the same order of the same outbox. */
@@ -97,7 +99,7 @@ struct hub {
     struct list leaving;
     struct list backlog;
     struct timer_wheel wheel;
-    struct timer housekeeping;
+    int64_t housekeeping_ms; /* when it is next due */
     struct audience_index audience;
     struct authority_table authorities;
     struct user_index users;
@@ -214,6 +216,7 @@ void catchup_drop(struct session *s);
 
 /* deadlines.c */
 void session_schedule(struct session *s);
+int64_t session_deadline(struct timer *timer);
 void session_await_sign_in(struct session *s);
 void session_start_deadlines(struct session *s);
 void session_due(struct session *s);

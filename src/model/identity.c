@@ -137,7 +137,8 @@ int identity_new(struct identity **ret, const struct claims *claims, const struc
     assert((size_t)(at - (char *)identity) <= identity_size(claims));
 
     identity->admin = is_admin(identity, rules);
-    identity->publisher = identity->admin || claims_hold_role(&identity->claims, right_to_publish) ||
+    identity->publisher = identity->admin ||
+                          claims_hold_role(&identity->claims, right_to_publish) ||
                           claims_hold_permission(&identity->claims, right_to_publish);
     *ret = identity;
     return 0;

@@ -11,11 +11,23 @@
 
 struct model {
     struct timer timer;
+    int64_t deadline_ms;
     bool set;
 };
 
 static struct model models[TIMERS];
 static struct timer_wheel wheel;
+
+static int64_t model_deadline(struct timer *timer)
+{
+    return container_of(timer, struct model, timer)->deadline_ms;
+}
+
+static void set(struct model *m, int64_t deadline_ms)
+{
+    m->deadline_ms = deadline_ms;
+    timer_set(&wheel, &m->timer, deadline_ms);
+}
 
 static uint64_t draw(uint64_t *state)
 {
@@ -31,8 +43,8 @@ static int64_t model_next(void)
     int64_t next = INT64_MAX;
 
     for (int i = 0; i < TIMERS; i++)
-        if (models[i].set && models[i].timer.deadline_ms < next)
-            next = models[i].timer.deadline_ms;
+        if (models[i].set && models[i].deadline_ms < next)
+            next = models[i].deadline_ms;
     return next;
 }
 
@@ -47,7 +59,7 @@ static void check_advance(int64_t now_ms)
     CHECK_EQ(wheel.now_ms, now_ms);
     while (!list_empty(&due)) {
         struct model *m = container_of(due.next, struct model, timer.link);
-        int64_t deadline = m->timer.deadline_ms;
+        int64_t deadline = m->deadline_ms;
 
         CHECK(m->set);
         CHECK(deadline <= now_ms);
@@ -61,7 +73,7 @@ static void check_advance(int64_t now_ms)
     for (int i = 0; i < TIMERS; i++) {
         CHECK_EQ(models[i].set, timer_is_set(&models[i].timer));
         if (models[i].set)
-            CHECK(models[i].timer.deadline_ms > now_ms);
+            CHECK(models[i].deadline_ms > now_ms);
     }
 }
 
@@ -75,7 +87,7 @@ static void check_next(void)
 
 static void models_init(int64_t now_ms)
 {
-    timer_wheel_init(&wheel, now_ms);
+    timer_wheel_init(&wheel, now_ms, model_deadline);
     for (int i = 0; i < TIMERS; i++) {
         timer_init(&models[i].timer);
         models[i].set = false;
@@ -105,7 +117,7 @@ static void run_random(uint64_t seed, unsigned far_bits, unsigned jump_bits)
                 check_advance(model_next() - (int64_t)(draw(&state) & 1));
             break;
         default:
-            timer_set(&wheel, &m->timer, wheel.now_ms + ahead - 3);
+            set(m, wheel.now_ms + ahead - 3);
             m->set = true;
         }
         check_next();
@@ -134,7 +146,7 @@ TEST(a_past_deadline_is_due_at_the_next_advance_also_of_no_time)
 {
     models_init(1000);
     for (int i = 0; i < 3; i++) {
-        timer_set(&wheel, &models[i].timer, i == 0 ? INT64_MIN : i == 1 ? 999 : 1000);
+        set(&models[i], i == 0 ? INT64_MIN : i == 1 ? 999 : 1000);
         models[i].set = true;
     }
     CHECK_EQ(timer_wheel_next(&wheel), 1000);
@@ -154,7 +166,7 @@ TEST(one_millisecond_keeps_the_order_of_setting_across_levels)
         list_init(&due);
         timer_wheel_advance(&wheel, at[i], &due);
         CHECK(list_empty(&due));
-        timer_set(&wheel, &models[i].timer, 305002);
+        set(&models[i], 305002);
     }
     timer_wheel_advance(&wheel, 305002, &due);
     for (int i = 0; i < 4; i++) {
@@ -170,12 +182,12 @@ TEST(a_due_timer_may_be_cancelled_or_set_anew_by_its_neighbour)
 
     models_init(5);
     for (int i = 0; i < 3; i++)
-        timer_set(&wheel, &models[i].timer, 10);
+        set(&models[i], 10);
     list_init(&due);
     timer_wheel_advance(&wheel, 10, &due);
     list_unlink(&models[0].timer.link); /* runs, and changes the two others */
     timer_cancel(&wheel, &models[1].timer);
-    timer_set(&wheel, &models[2].timer, 20);
+    set(&models[2], 20);
     CHECK(list_empty(&due));
     CHECK(!timer_is_set(&models[1].timer));
     CHECK(timer_wheel_next(&wheel) <= 20);
@@ -189,7 +201,7 @@ TEST(the_end_of_time_is_a_deadline_like_any_other)
     struct list due;
 
     models_init(123456789);
-    timer_set(&wheel, &models[0].timer, INT64_MAX);
+    set(&models[0], INT64_MAX);
     list_init(&due);
     for (int i = 0; i < 40; i++) {
         timer_wheel_advance(&wheel, wheel.now_ms + (1ll << (i + 20)), &due);

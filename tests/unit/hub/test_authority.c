@@ -32,9 +32,11 @@ static void end(void)
 TEST(a_session_stands_under_its_user_roles_permissions_and_as_administrator)
 {
     begin("\"sub\":\"ann\",\"roles\":[\"r\",\"admin\",\"r\"],\"permissions\":[\"p\",\"q*\"]");
-    CHECK_EQ(client.session->authority->members_count, 5); /* administrators, 2 roles, 2 permissions */
+    CHECK_EQ(client.session->authority->members_count,
+             5); /* administrators, 2 roles, 2 permissions */
     CHECK_EQ(stage.hub->audience.audiences.count, 5);
-    CHECK(user_index_find(&stage.hub->users, BYTES("u\x1f" "ann")) == client.session);
+    CHECK(user_index_find(&stage.hub->users, BYTES("u\x1f"
+                                                   "ann")) == client.session);
     end();
 }
 

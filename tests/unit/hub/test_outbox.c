@@ -235,7 +235,8 @@ TEST(an_outbox_agrees_with_one_long_string_under_random_use)
         uint32_t roll[3];
 
         random.fill(random.owner, roll, sizeof roll);
-        if (roll[0] % 16 < 8 && want_size < sizeof want - 1024 && (!outbox.more || outbox.more->count < 500)) {
+        if (roll[0] % 16 < 8 && want_size < sizeof want - 1024 &&
+            (!outbox.more || outbox.more->count < 500)) {
             struct run run = push(&outbox, &logs[roll[1] % 3], 1 + roll[2] % 300);
 
             memcpy(want + want_size, run.segment->data + run.from, size_of(run));

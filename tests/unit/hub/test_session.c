@@ -101,7 +101,8 @@ TEST(an_event_that_just_fits_the_ceiling_is_queued)
     CHECK_EQ(outbox_bytes(&client.session->outbox), 2 * size);
     stage_publish(&stage, news(1000));
     CHECK(client_closed(&client, CLOSE_SLOW_CONSUMER));
-    CHECK_EQ(outbox_bytes(&client.session->outbox), 0); /* nothing was begun, and it speaks no control */
+    CHECK_EQ(outbox_bytes(&client.session->outbox),
+             0); /* nothing was begun, and it speaks no control */
     CHECK(outbox_empty(&client.session->outbox));
     client_gone(&client);
     stage_done(&stage);

@@ -126,7 +126,8 @@ TEST(fenced_permissions_are_gone_by_name_or_by_wildcard)
         struct identity *identity = alice_fenced(&fence, 1);
 
         CHECK_EQ(claims_hold_permission(&identity->claims, BYTES("docs:read")), rows[i].docs_read);
-        CHECK_EQ(claims_hold_permission(&identity->claims, BYTES("docs:write")), rows[i].docs_write);
+        CHECK_EQ(claims_hold_permission(&identity->claims, BYTES("docs:write")),
+                 rows[i].docs_write);
         CHECK_EQ(claims_hold_permission(&identity->claims, BYTES("wiki:read")), rows[i].wiki_read);
         CHECK_EQ(identity->claims.permissions_count, rows[i].left);
         CHECK_EQ(identity->claims.roles_count, 2); /* a role of that name is something else */

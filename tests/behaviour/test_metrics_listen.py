@@ -3,6 +3,7 @@
 import asyncio
 import http.client
 import re
+import resource
 import signal
 import socket
 import time
@@ -201,6 +202,31 @@ def test_while_the_server_drains_it_answers_not_ready_and_why(watch):
         raw.connect(server, 2)
     kept.close()
     lingering.close()
+    assert server.wait_end() == 0
+
+
+def test_without_descriptors_it_says_so_and_takes_scrapers_again_while_it_drains(launch):
+    port = free_port()
+    files = 10 + 320 + 8 + CONNECTIONS_MAX  # just what the start asks for
+    server = launch({"MCP_AUTH_METRICS_LISTEN": f"127.0.0.1:{port}", "MCP_AUTH_WORKERS": 1,
+                     "WEBSOCKET_MAX_CONNECTIONS": 10}, preexec=lambda: resource.setrlimit(
+                         resource.RLIMIT_NOFILE, (files, files)))
+    metrics = Watched(server, port)
+    lingering = raw.RawClient(server, token=mint("u"))  # never answers the close frame
+    kept = raw.connect(metrics)
+    ask = b"GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n"
+    kept.sendall(ask)
+    assert raw.receive_answers(kept)[0][0] == 200
+    crowd = [raw.connect(server) for _ in range(files)]
+    server.wait_log("accepting paused")
+    kept.sendall(ask)
+    status, _, body = raw.receive_answers(kept)[0]
+    assert status == 503 and b"out of file descriptors" in body
+    server.signal(signal.SIGTERM)  # who is idle is closed, so there are descriptors again
+    assert lingering.closed()[0] == 4200
+    assert "shutting down" in metrics.request("GET", "/readyz").json()["reasons"]
+    for s in (kept, lingering, *crowd):
+        s.close()
     assert server.wait_end() == 0
 
 

@@ -206,8 +206,7 @@ def test_while_the_server_drains_it_answers_not_ready_and_why(watch):
 
 
 def test_without_descriptors_it_says_so_and_takes_scrapers_again_while_it_drains(launch):
-    port = free_port()
-    files = 10 + 320 + 8 + CONNECTIONS_MAX  # just what the start asks for
+    port, files = free_port(), 600  # more than the start asks for, and fewer than come
     server = launch({"MCP_AUTH_METRICS_LISTEN": f"127.0.0.1:{port}", "MCP_AUTH_WORKERS": 1,
                      "WEBSOCKET_MAX_CONNECTIONS": 10}, preexec=lambda: resource.setrlimit(
                          resource.RLIMIT_NOFILE, (files, files)))
@@ -222,10 +221,14 @@ def test_without_descriptors_it_says_so_and_takes_scrapers_again_while_it_drains
     kept.sendall(ask)
     status, _, body = raw.receive_answers(kept)[0]
     assert status == 503 and b"out of file descriptors" in body
+    waiting = raw.connect(metrics)  # in the backlog
+    waiting.sendall(ask)
+    time.sleep(0.3)
     server.signal(signal.SIGTERM)  # who is idle is closed, so there are descriptors again
     assert lingering.closed()[0] == 4200
+    assert b"shutting down" in raw.receive_answers(waiting)[0][2]
     assert "shutting down" in metrics.request("GET", "/readyz").json()["reasons"]
-    for s in (kept, lingering, *crowd):
+    for s in (kept, waiting, lingering, *crowd):
         s.close()
     assert server.wait_end() == 0
 

@@ -126,9 +126,9 @@ def test_who_comes_from_afar_is_served_there_and_only_there(launch):
     here = own_address()
     if not here:
         pytest.skip("this machine has no other address than loopback")
-    port, clients = free_port(), free_port()
+    port, clients, near = free_port(), free_port(), free_port()
     server = launch({"MCP_AUTH_METRICS_LISTEN": f"{here}:{port}",
-                     "MCP_AUTH_LISTEN": f"0.0.0.0:{clients}"}, port=clients)
+                     "MCP_AUTH_LISTEN": f"127.0.0.1:{near},{here}:{clients}"}, port=near)
     metrics, far = Watched(server, port, here), Watched(server, clients, here)
     assert metrics.request("GET", "/metrics").status == 200
     assert "reasons" in metrics.request("GET", "/readyz").json()

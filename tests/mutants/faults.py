@@ -216,8 +216,4 @@ FAULTS = [
      "if (frames.size > 0 && !((unsigned char)frames.data[0] & 0x80))",
      "if (false)",
      "a slow stream is cut within a frame", ["unit:stream"]),
-    ("src/node/settings_finish.c",
-     "    check_loopback(f, \"MCP_AUTH_METRICS_LISTEN\", metrics);\n",
-     "",
-     "a development server's metrics are there for all", ["unit:test_settings_finish.c"]),
 ]

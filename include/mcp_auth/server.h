@@ -52,7 +52,7 @@ MCP_AUTH_API MCP_AUTH_MUST_CHECK int mcp_auth_server_reload(mcp_auth_server *ser
                                                             mcp_auth_options *options,
                                                             mcp_auth_problem_fn problem,
                                                             void *owner);
-/* The i-th address it listens on ("127.0.0.1:8000", "unix:/path"), or NULL. Borrowed. */
+/* The i-th address it takes clients at ("127.0.0.1:8000", "unix:/path"), or NULL. Borrowed. */
 MCP_AUTH_API const char *mcp_auth_server_address(const mcp_auth_server *server, size_t i);
 /* The demo tokens of a development server, {"tokens":[{"name","roles","token"}]}; new ones each
  * time. Ownership  *ret is yours: mcp_auth_text_free (token.h).

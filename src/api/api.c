@@ -11,6 +11,13 @@
 #include "model/limits.h"
 #include "wire/control.h"
 
+/* Those that the address of metrics has as well, and no others. */
+static const struct route metrics_routes[] = {
+    {"/healthz", HTTP_GET, ACCESS_OPEN, 0, ERROR_TOO_LARGE, health_get},
+    {"/readyz", HTTP_GET, ACCESS_OPEN, 0, ERROR_TOO_LARGE, ready_get},
+    {"/metrics", HTTP_GET, ACCESS_LOCAL, 0, ERROR_TOO_LARGE, metrics_get},
+};
+
 static const struct route fixed_routes[] = {
     {"/ws", HTTP_GET, ACCESS_OPEN, 0, ERROR_TOO_LARGE, NULL},
     {"/v1/events", HTTP_POST, ACCESS_PUBLISHER, BATCH_SIZE_MAX, ERROR_BATCH_TOO_LARGE,
@@ -23,9 +30,6 @@ static const struct route fixed_routes[] = {
     {"/v1/users/*/disconnect", HTTP_POST, ACCESS_ADMIN, CONTROL_BODY_SIZE_MAX, ERROR_TOO_LARGE,
      disconnect_post},
     {"/v1/stats", HTTP_GET, ACCESS_ADMIN, 0, ERROR_TOO_LARGE, stats_get},
-    {"/healthz", HTTP_GET, ACCESS_OPEN, 0, ERROR_TOO_LARGE, health_get},
-    {"/readyz", HTTP_GET, ACCESS_OPEN, 0, ERROR_TOO_LARGE, ready_get},
-    {"/metrics", HTTP_GET, ACCESS_LOCAL, 0, ERROR_TOO_LARGE, metrics_get},
 };
 
 static const struct route dev_route = {"/dev/tokens",   HTTP_GET,      ACCESS_LOCAL, 0,
@@ -50,7 +54,8 @@ int api_init(struct api *api, struct node *node, const struct settings *settings
              const struct net_config *net,
              int (*dev_tokens)(const struct settings *settings, struct strbuf *out))
 {
-    unsigned count = ARRAY_COUNT(fixed_routes) + 1 + embedded_assets_count;
+    unsigned fixed = ARRAY_COUNT(metrics_routes) + ARRAY_COUNT(fixed_routes);
+    unsigned count = fixed + 1 + embedded_assets_count;
 
     *api = (struct api){
         .node = node,
@@ -61,8 +66,10 @@ int api_init(struct api *api, struct node *node, const struct settings *settings
     };
     if (!api->routes)
         return MCP_AUTH_E_NOMEM;
-    memcpy(api->routes, fixed_routes, sizeof fixed_routes);
-    api->routes_count = ARRAY_COUNT(fixed_routes);
+    memcpy(api->routes, metrics_routes, sizeof metrics_routes);
+    memcpy(api->routes + ARRAY_COUNT(metrics_routes), fixed_routes, sizeof fixed_routes);
+    api->routes_count = fixed;
+    api->metrics_routes_count = ARRAY_COUNT(metrics_routes);
     for (unsigned i = 0; i < embedded_assets_count; i++) {
         int r = asset_route(&api->routes[api->routes_count], embedded_assets[i].name);
 

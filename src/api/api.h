@@ -17,7 +17,7 @@ struct api {
     /* Appends the demo tokens; called in development only. The server's, which api may not know. */
     int (*dev_tokens)(const struct settings *settings, struct strbuf *out);
     struct route *routes;
-    unsigned routes_count;
+    unsigned routes_count, metrics_routes_count; /* the latter are the first ones */
 };
 
 /* `node`, `settings` and `net` are borrowed; net is read once workers run, so it may still be

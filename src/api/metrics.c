@@ -192,6 +192,7 @@ static void put_net(struct strbuf *out, const struct net_config *net)
     put_reason(out, "unauthenticated_address", admission_refused_address(net->admission));
     put_reason(out, "no_memory", load(&counters->refused_no_memory));
     put_reason(out, "draining", load(&counters->refused_draining));
+    put_reason(out, "metrics", load(&counters->refused_metrics));
     put(out, "accept_pauses_total", "counter", load(&counters->accept_pauses),
         "Times accepting paused for want of descriptors or memory.");
     put(out, "socket_timeouts_total", "counter", load(&counters->timeouts),

@@ -79,6 +79,10 @@
  * proxy there speaks for many. */
 #define UNAUTHENTICATED_MAX 16384u
 #define UNAUTHENTICATED_PER_ADDRESS_MAX 1024u
+/* Connections to the addresses of MCP_AUTH_METRICS_LISTEN, which neither take the others' places
+ * nor lose theirs to them: a few scrapers and probes. At 64 KiB of answer, and twice a head and one
+ * read, they are 15 MiB in the very worst case. */
+#define METRICS_CONNECTIONS_MAX 64u
 
 /* HTTP. A head may take 10 s: 16,384 unauthenticated connections * (24 KiB of head and one read of
  * 64 KiB) are 1.4 GiB in the very worst case. Bodies belong to publishers only: at most 64 in

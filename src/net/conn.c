@@ -106,10 +106,11 @@ void conn_free(struct conn *conn)
     list_unlink(&conn->in_again);
     free(conn->out);
     free(conn->pong);
-    free(conn);
     net->freed = true;
     net->count--;
+    net->metrics_count -= conn->metrics;
     atomic_fetch_sub_explicit(&net->config->counters->open, 1, memory_order_relaxed);
+    free(conn);
 }
 
 void conn_wants_flush(struct conn *conn)
@@ -307,8 +308,9 @@ struct bytes conn_outlet_address(struct outlet *outlet, char ret[OUTLET_ADDRESS_
 }
 
 /* A word to somebody who finds no place, as far as the socket takes it at once. */
-static void turn_away(struct net *net, int fd, const struct peer *peer)
+static void turn_away(struct net *net, int fd, const struct peer *peer, enum net_door door)
 {
+    struct net_counters *counters = net->config->counters;
     static const char answer[] = "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\n"
                                  "Retry-After: 5\r\nContent-Length: 0\r\n\r\n";
     char text[PEER_TEXT_SIZE];
@@ -316,26 +318,40 @@ static void turn_away(struct net *net, int fd, const struct peer *peer)
 
     (void)!send(fd, answer, sizeof answer - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
     close(fd);
-    atomic_fetch_add_explicit(&net->config->counters->refused, 1, memory_order_relaxed);
-    log_write(LOG_WARNING, "connection refused: too many that have not signed in",
+    atomic_fetch_add_explicit(door == NET_DOOR_METRICS ? &counters->refused_metrics
+                                                       : &counters->refused,
+                              1, memory_order_relaxed);
+    log_write(LOG_WARNING,
+              door == NET_DOOR_METRICS
+                  ? "connection refused: too many at an address of MCP_AUTH_METRICS_LISTEN"
+                  : "connection refused: too many that have not signed in",
               LOG_TEXT("peer", address));
 }
 
-void conn_accept(struct net *net, int fd, const struct sockaddr_storage *address)
+static bool find_place(const struct net *net, const struct peer *peer, enum net_door door,
+                       struct admission_place *ret)
+{
+    if (door == NET_DOOR_METRICS)
+        return net->metrics_count < METRICS_CONNECTIONS_MAX;
+    return admission_enter(net->config->admission, peer, ret);
+}
+
+void conn_accept(struct net *net, int fd, const struct sockaddr_storage *address,
+                 enum net_door door)
 {
     struct admission_place place = {0};
     struct conn *conn;
     struct peer peer;
 
     peer_init(&peer, address);
-    if (net->draining) {
+    if (net->draining && door == NET_DOOR_CLIENTS) {
         atomic_fetch_add_explicit(&net->config->counters->refused_draining, 1,
                                   memory_order_relaxed);
         close(fd);
         return;
     }
-    if (!admission_enter(net->config->admission, &peer, &place)) {
-        turn_away(net, fd, &peer);
+    if (!find_place(net, &peer, door, &place)) {
+        turn_away(net, fd, &peer, door);
         return;
     }
     conn = calloc(1, sizeof *conn);
@@ -349,6 +365,7 @@ void conn_accept(struct net *net, int fd, const struct sockaddr_storage *address
     conn->net = net;
     conn->place = place;
     conn->peer = peer;
+    conn->metrics = door == NET_DOOR_METRICS;
     conn->state = CONN_HEAD;
     conn->deadline_ms = net->now.mono_ms + HTTP_HEAD_MS;
     list_init(&conn->in_state);
@@ -356,6 +373,7 @@ void conn_accept(struct net *net, int fd, const struct sockaddr_storage *address
     list_init(&conn->in_again);
     stream_plain_init(&conn->stream, fd);
     net->count++;
+    net->metrics_count += conn->metrics;
     atomic_fetch_add_explicit(&net->config->counters->open, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&net->config->counters->accepted, 1, memory_order_relaxed);
     conn->watch = (struct watch){.fd = fd, .ready = conn_ready};

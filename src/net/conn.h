@@ -46,6 +46,7 @@ struct conn {
     bool close_sent : 1; /* our close frame is in `out` or has left */
     bool close_seen : 1; /* the peer's came, or cannot be read any more */
     bool streams : 1;    /* OPEN, CLOSING: server-sent events and no WebSocket */
+    bool metrics : 1;    /* came by NET_DOOR_METRICS */
 
     /* WebSocket. */
     uint16_t close_code;
@@ -70,8 +71,9 @@ struct net {
     struct now now;
     bool begun; /* the time of this turn is known */
     bool draining;
-    unsigned count;  /* connections in any list of states */
-    unsigned bodies; /* in pieces */
+    unsigned count;         /* connections in any list of states */
+    unsigned metrics_count; /* of them, by NET_DOOR_METRICS */
+    unsigned bodies;        /* in pieces */
     struct list states[CONN_STATES];
     struct list flush, again;
     struct slots exchanges;
@@ -86,7 +88,8 @@ struct net {
 };
 
 /* conn.c */
-void conn_accept(struct net *net, int fd, const struct sockaddr_storage *address);
+void conn_accept(struct net *net, int fd, const struct sockaddr_storage *address,
+                 enum net_door door);
 /* The one place where a connection changes state. The deadline is the state's own. */
 void conn_become(struct conn *conn, enum conn_state next);
 void conn_become_within(struct conn *conn, enum conn_state next, int64_t timeout_ms);

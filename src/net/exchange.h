@@ -26,8 +26,9 @@ struct exchange {
     const struct route *route;
     struct identity *identity; /* who asks, by token; NULL on open routes and with the API key */
     bool has_api_key;          /* acts in any tenant */
-    bool is_local;             /* from loopback or a Unix socket, and not by way of a proxy */
-    uint64_t memo;             /* the handler's own, from now to later */
+    /* From loopback or a Unix socket and not by way of a proxy, or to the address of metrics. */
+    bool is_local;
+    uint64_t memo; /* the handler's own, from now to later */
 
     /* net's own */
     struct conn *conn;

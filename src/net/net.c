@@ -9,13 +9,24 @@
 #include "mcp_auth/error.h"
 #include "net/conn.h"
 
-static void net_accepted(void *owner, int fd, const struct sockaddr_storage *peer, socklen_t size)
+static void client_accepted(void *owner, int fd, const struct sockaddr_storage *peer,
+                            socklen_t size)
 {
     struct net *net = owner;
 
     (void)size;
     (void)net_begin(net);
-    conn_accept(net, fd, peer);
+    conn_accept(net, fd, peer, NET_DOOR_CLIENTS);
+}
+
+static void metrics_accepted(void *owner, int fd, const struct sockaddr_storage *peer,
+                             socklen_t size)
+{
+    struct net *net = owner;
+
+    (void)size;
+    (void)net_begin(net);
+    conn_accept(net, fd, peer, NET_DOOR_METRICS);
 }
 
 static void net_paused(void *owner, int error)
@@ -32,9 +43,9 @@ static void net_paused(void *owner, int error)
               LOG_TEXT("error", bytes_of(strerrordesc_np(error))));
 }
 
-static const struct listener_calls net_listener_calls = {
-    .accepted = net_accepted,
-    .paused = net_paused,
+static const struct listener_calls doors[] = {
+    [NET_DOOR_CLIENTS] = {.accepted = client_accepted, .paused = net_paused},
+    [NET_DOOR_METRICS] = {.accepted = metrics_accepted, .paused = net_paused},
 };
 
 int net_new(struct net **ret, struct loop *loop, struct hub *hub, const struct net_config *config)
@@ -78,14 +89,13 @@ void net_free(struct net *net)
     free(net);
 }
 
-int net_listen(struct net *net, int fd)
+int net_listen(struct net *net, int fd, enum net_door door)
 {
     int r;
 
     if (net->listeners_count == NET_LISTENERS_MAX)
         return MCP_AUTH_E_FULL;
-    r = listener_open(&net->listeners[net->listeners_count], net->loop, fd, &net_listener_calls,
-                      net);
+    r = listener_open(&net->listeners[net->listeners_count], net->loop, fd, &doors[door], net);
     if (r >= 0)
         net->listeners_count++;
     return r;
@@ -166,7 +176,7 @@ static void listen_again(struct net *net)
 {
     bool paused = false;
 
-    if (!net->pausing || net->draining || (!net->freed && net->now.mono_ms < net->resume_ms))
+    if (!net->pausing || (!net->freed && net->now.mono_ms < net->resume_ms))
         return;
     for (unsigned i = 0; i < net->listeners_count; i++)
         if (listener_resume(&net->listeners[i]) < 0)
@@ -191,7 +201,7 @@ static int64_t next_deadline(const struct net *net)
         if (deadline < next)
             next = deadline;
     }
-    if (net->pausing && !net->draining && net->resume_ms < next)
+    if (net->pausing && net->resume_ms < next)
         next = net->resume_ms;
     return next;
 }
@@ -215,13 +225,14 @@ void net_drain(struct net *net)
     (void)net_begin(net);
     net->draining = true;
     for (unsigned i = 0; i < net->listeners_count; i++)
-        listener_close(&net->listeners[i]);
+        if (net->listeners[i].calls == &doors[NET_DOOR_CLIENTS])
+            listener_close(&net->listeners[i]);
     hub_close_all(net->hub, CLOSE_DRAINING);
     for (unsigned i = 0; i < ARRAY_COUNT(idle); i++)
         list_for_each_safe (it, &net->states[idle[i]]) {
             struct conn *conn = container_of(it, struct conn, in_state);
 
-            if (!conn->exchange) /* not a byte of a request is here */
+            if (!conn->exchange && !conn->metrics) /* not a byte of a request is here */
                 conn_close(conn);
         }
 }
@@ -236,7 +247,7 @@ void net_close_all(struct net *net)
 
 unsigned net_count(const struct net *net)
 {
-    return net->count;
+    return net->count - net->metrics_count;
 }
 
 bool net_is_draining(const struct net *net)

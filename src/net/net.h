@@ -18,7 +18,7 @@
 struct net_counters {
     atomic_ullong accepted;
     atomic_ullong refused; /* by admission, which counts why */
-    atomic_ullong refused_no_memory, refused_draining;
+    atomic_ullong refused_no_memory, refused_draining, refused_metrics;
     atomic_ullong accept_pauses; /* times a listener ran out of descriptors or memory */
     atomic_llong open;           /* connections of any state, now */
     atomic_ullong upgrades, requests;
@@ -33,8 +33,8 @@ struct net_counters {
 struct net_config {
     const struct settings *settings;
     const struct route *routes;
-    unsigned routes_count;
-    void *owner; /* of the handlers */
+    unsigned routes_count, metrics_routes_count; /* the first ones are all that metrics have */
+    void *owner;                                 /* of the handlers */
     struct admission *admission;
     struct net_counters *counters;
 };
@@ -46,10 +46,14 @@ struct net;
 MUST_CHECK int net_new(struct net **ret, struct loop *loop, struct hub *hub,
                        const struct net_config *config);
 void net_free(struct net *net); /* every connection must be closed (net_close_all); NULL is fine */
+/* Who comes in by a listener: clients; or who watches the server (MCP_AUTH_METRICS_LISTEN). The
+ * operator decides who reaches that address, so what is there asks for no key, also from afar; and
+ * it stays while the server drains, so that one sees it drain. */
+enum net_door { NET_DOOR_CLIENTS, NET_DOOR_METRICS };
 /* Accepts from this listening, non-blocking descriptor, which it takes over on success. At most
  * NET_LISTENERS_MAX. MCP_AUTH_E_NOMEM, MCP_AUTH_E_SYSTEM, MCP_AUTH_E_FULL. */
-#define NET_LISTENERS_MAX 32u
-MUST_CHECK int net_listen(struct net *net, int fd);
+#define NET_LISTENERS_MAX 40u
+MUST_CHECK int net_listen(struct net *net, int fd, enum net_door door);
 
 /* A turn of the loop: net_sleep before it waits; net_begin at the top of every callback, so that
  * the hub and we know the time before anything happens in this turn; net_turn_end after it, which
@@ -65,7 +69,7 @@ void net_flush(struct net *net);
 void net_drain(struct net *net);
 /* Closes what is left at once. net_turn_end then frees it. */
 void net_close_all(struct net *net);
-unsigned net_count(const struct net *net);
+unsigned net_count(const struct net *net); /* of clients: nobody waits for who only watches */
 bool net_is_draining(const struct net *net);
 bool net_is_pausing(const struct net *net); /* a listener rests for want of descriptors */
 struct hub *net_hub(const struct net *net);

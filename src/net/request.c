@@ -98,7 +98,8 @@ static bool may_enter(struct exchange *exchange)
     struct bytes token = http_request_bearer(&exchange->request);
     enum access access = exchange->route->access;
 
-    exchange->is_local = peer_is_local(&conn->peer) && !came_by_proxy(&exchange->request);
+    exchange->is_local =
+        conn->metrics || (peer_is_local(&conn->peer) && !came_by_proxy(&exchange->request));
     exchange->has_api_key = bytes_present(token) && bytes_present(settings->api_key) &&
                             secret_equal(settings->api_key, token);
     if (exchange->has_api_key)
@@ -137,11 +138,12 @@ static void answer_options(struct exchange *exchange, unsigned allow)
 static bool find_route(struct exchange *exchange)
 {
     const struct net_config *config = exchange->conn->net->config;
+    unsigned count = exchange->conn->metrics ? config->metrics_routes_count : config->routes_count;
     char allow_line[ROUTE_ALLOW_SIZE];
     unsigned allow = 0;
 
-    switch (route_find(config->routes, config->routes_count, exchange->request.method,
-                       exchange->request.path, &exchange->route, &allow)) {
+    switch (route_find(config->routes, count, exchange->request.method, exchange->request.path,
+                       &exchange->route, &allow)) {
     case ROUTE_FOUND:
         return true;
     case ROUTE_NO_METHOD:
@@ -168,7 +170,7 @@ bool request_admit(struct exchange *exchange)
     /* Until the body has been read it stands between this request and the next. */
     exchange->keep_alive = request->keep_alive && !request->http_1_0 && !has_body;
     cors_begin(exchange);
-    if (net->draining) {
+    if (net->draining && !exchange->conn->metrics) {
         exchange_refuse(exchange, ERROR_SHUTTING_DOWN, (struct bytes){0}, NULL, 1000);
         return false;
     }

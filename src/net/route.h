@@ -12,7 +12,7 @@ struct exchange;
 
 enum access {
     ACCESS_OPEN,      /* anybody */
-    ACCESS_LOCAL,     /* a loopback peer, or the API key */
+    ACCESS_LOCAL,     /* a loopback peer, or the API key; anybody at the address of metrics */
     ACCESS_USER,      /* any user by a token, and not the API key, which is nobody */
     ACCESS_ADMIN,     /* an administrator, or the API key */
     ACCESS_PUBLISHER, /* who may publish, or the API key */

@@ -23,8 +23,8 @@ struct settings {
     unsigned max_connections;
     unsigned rate_messages;
     int64_t rate_window_ms;
-    struct text_list listen; /* addresses as written */
-    unsigned workers;        /* 1.. */
+    struct text_list listen, metrics_listen; /* addresses as written */
+    unsigned workers;                        /* 1.. */
     size_t history_events;
     int64_t history_ms, dedupe_ms;
     struct bytes jwt_secret;                                  /* absent when none */

@@ -234,17 +234,39 @@ static void finish_redaction(struct finish *f)
     }
 }
 
-static void check_dev(struct finish *f)
+static void check_loopback(struct finish *f, const char *name, const struct text_list *listen)
 {
-    const struct text_list *listen = &f->settings->listen;
-
-    for (unsigned i = 0; f->builder->dev && i < listen->count; i++) {
+    for (unsigned i = 0; i < listen->count; i++) {
         const char *why = setting_check_loopback(listen->items[i]);
 
         if (why)
-            finish_problem(f, "MCP_AUTH_LISTEN: %.*s %s", (int)listen->items[i].size,
+            finish_problem(f, "%s: %.*s %s", name, (int)listen->items[i].size,
                            listen->items[i].data, why);
     }
+}
+
+/* Port 0 twice is two ports. */
+static bool any_port(struct bytes address)
+{
+    return address.size > 2 && memcmp(address.data + address.size - 2, ":0", 2) == 0;
+}
+
+/* What is the same by another name is found when it is opened. */
+static void check_addresses(struct finish *f)
+{
+    const struct text_list *listen = &f->settings->listen, *metrics = &f->settings->metrics_listen;
+
+    for (unsigned i = 0; i < metrics->count; i++)
+        for (unsigned j = 0; j < listen->count; j++)
+            if (bytes_equal(metrics->items[i], listen->items[j]) && !any_port(metrics->items[i]))
+                finish_problem(f,
+                               "MCP_AUTH_METRICS_LISTEN: %.*s is in MCP_AUTH_LISTEN too; give "
+                               "the metrics an address of their own",
+                               (int)metrics->items[i].size, metrics->items[i].data);
+    if (!f->builder->dev)
+        return;
+    check_loopback(f, "MCP_AUTH_LISTEN", listen);
+    check_loopback(f, "MCP_AUTH_METRICS_LISTEN", metrics);
 }
 
 int settings_finish(struct settings_builder *builder, settings_problem problem, void *owner,
@@ -266,7 +288,7 @@ int settings_finish(struct settings_builder *builder, settings_problem problem, 
         finish_one(&f, i);
 
     check_keys(&f);
-    check_dev(&f);
+    check_addresses(&f);
     finish_origins(&f);
     finish_redaction(&f);
     f.settings->tokens.authority.admin_roles = f.settings->admin_roles.items;

@@ -36,6 +36,10 @@ const struct setting_rule setting_rules[] = {
     {"MCP_AUTH_LISTEN", "--listen", SETTING_LIST, "localhost:8000", 1, PATH_SIZE_MAX,
      "HOST:PORT or unix:PATH, with commas between", NULL, setting_check_address, false, true,
      PLACE(listen), "addresses to listen on; localhost is both loopbacks, port 0 any free port"},
+    {"MCP_AUTH_METRICS_LISTEN", "--metrics-listen", SETTING_LIST, "", 1, PATH_SIZE_MAX,
+     "HOST:PORT or unix:PATH, with commas between", NULL, setting_check_address, false, false,
+     PLACE(metrics_listen),
+     "addresses where /metrics, /readyz and /healthz answer whoever reaches them; unset: none"},
     {"MCP_AUTH_WORKERS", "--workers", SETTING_NUMBER, "", 1, 256, "threads", NULL, NULL, false,
      false, PLACE(workers), "threads that serve connections; unset: one for each core"},
     {"MCP_AUTH_HISTORY_EVENTS", "--history-events", SETTING_NUMBER, "100000", 0, 10000000, "events",
@@ -127,10 +131,9 @@ _Static_assert(ARRAY_COUNT(setting_rules) == SETTINGS_COUNT, "count the rows");
 
 /* Known from the protocol, one blank between: setting one is an error that says what it is, so
  * that nobody believes in a safeguard that is not there. */
-static const char later[] =
-    " MCP_AUTH_DATA_DIR MCP_AUTH_JWKS_URL"
-    " MCP_AUTH_BUS_DEADLINE_MS MCP_AUTH_TLS_CERT_FILE"
-    " MCP_AUTH_TLS_KEY_FILE MCP_AUTH_METRICS_LISTEN MCP_AUTH_REDIS_PLAIN MCP_AUTH_REDIS_PREFIX ";
+static const char later[] = " MCP_AUTH_DATA_DIR MCP_AUTH_JWKS_URL"
+                            " MCP_AUTH_BUS_DEADLINE_MS MCP_AUTH_TLS_CERT_FILE"
+                            " MCP_AUTH_TLS_KEY_FILE MCP_AUTH_REDIS_PLAIN MCP_AUTH_REDIS_PREFIX ";
 
 int setting_find(struct bytes name)
 {

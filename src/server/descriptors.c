@@ -18,7 +18,8 @@
 int descriptors_raise(const struct settings *settings, settings_problem problem, void *owner)
 {
     const unsigned long long need =
-        (unsigned long long)settings->max_connections + OTHERS + PER_WORKER * settings->workers;
+        (unsigned long long)settings->max_connections + OTHERS + PER_WORKER * settings->workers +
+        (settings->metrics_listen.count > 0 ? METRICS_CONNECTIONS_MAX : 0);
     const unsigned long long wish = need + UNAUTHENTICATED_MAX;
     struct rlimit limit;
     char text[320];

@@ -18,6 +18,10 @@ struct listen {
 MUST_CHECK int listen_open(struct listen *listen, const struct settings *settings,
                            struct worker *const *workers, unsigned workers_count,
                            settings_problem problem, void *owner);
+/* The same for those of MCP_AUTH_METRICS_LISTEN, which one worker serves: a scrape every few
+ * seconds is no work to share. */
+MUST_CHECK int listen_open_metrics(struct listen *listen, const struct settings *settings,
+                                   struct worker *worker, settings_problem problem, void *owner);
 void listen_done(struct listen *listen); /* removes the files of Unix sockets */
 
 #endif

@@ -38,7 +38,7 @@ struct mcp_auth_server {
     struct admission *admission;
     struct worker **workers;
     unsigned workers_count;
-    struct listen listen;
+    struct listen listen, metrics_listen;
     int gone_fd, hurry_fd; /* eventfds: a worker has nobody left; stop waiting */
     struct observer *observer;
     atomic_uint visitors; /* calls of the host that use the node now */
@@ -83,6 +83,7 @@ static int make_parts(mcp_auth_server *server)
         .settings = server->settings,
         .routes = server->api.routes,
         .routes_count = server->api.routes_count,
+        .metrics_routes_count = server->api.metrics_routes_count,
         .owner = &server->api,
         .admission = server->admission,
         .counters = &server->counters,
@@ -144,6 +145,9 @@ int mcp_auth_server_new(mcp_auth_server **ret, mcp_auth_options *options,
         goto fail;
     r = listen_open(&server->listen, server->settings, server->workers, server->workers_count,
                     problem, owner);
+    if (r >= 0)
+        r = listen_open_metrics(&server->metrics_listen, server->settings, server->workers[0],
+                                problem, owner);
     if (r < 0)
         goto fail;
     *ret = server;
@@ -163,6 +167,9 @@ static void log_start(const mcp_auth_server *server)
     for (unsigned i = 0; i < server->listen.count; i++)
         log_write(LOG_INFO, "listening",
                   LOG_TEXT("address", bytes_of(server->listen.addresses[i].text)));
+    for (unsigned i = 0; i < server->metrics_listen.count; i++)
+        log_write(LOG_INFO, "listening for metrics",
+                  LOG_TEXT("address", bytes_of(server->metrics_listen.addresses[i].text)));
     log_write(LOG_INFO, "started", LOG_INT("workers", server->workers_count),
               LOG_INT("max_connections", server->settings->max_connections),
               LOG_TEXT("bus", BYTES("none: events stay on this instance")));
@@ -336,6 +343,7 @@ void mcp_auth_server_free(mcp_auth_server *server)
     node_free(server->node);
     observer_free(server->observer);
     listen_done(&server->listen);
+    listen_done(&server->metrics_listen);
     api_done(&server->api);
     admission_free(server->admission);
     if (server->gone_fd >= 0)

@@ -134,10 +134,10 @@ void worker_free(struct worker *worker)
     free(worker);
 }
 
-int worker_listen(struct worker *worker, int fd)
+int worker_listen(struct worker *worker, int fd, enum net_door door)
 {
     assert(!worker->started);
-    return net_listen(worker->net, fd);
+    return net_listen(worker->net, fd, door);
 }
 
 static int64_t sleep_ms(const struct worker *worker, int64_t next_ms)

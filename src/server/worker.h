@@ -15,7 +15,7 @@ MUST_CHECK int worker_new(struct worker **ret, unsigned index, struct node *node
 void worker_free(
     struct worker *worker); /* ended or never started; before node_free; NULL is fine */
 /* Before worker_start: accepts from this descriptor, which it takes over on success. */
-MUST_CHECK int worker_listen(struct worker *worker, int fd);
+MUST_CHECK int worker_listen(struct worker *worker, int fd, enum net_door door);
 MUST_CHECK int worker_start(struct worker *worker); /* MCP_AUTH_E_SYSTEM */
 
 /* Any thread, each once. */

@@ -14,7 +14,7 @@ from tokens import RSA, mint, pem
 
 KEY = {"MCP_AUTH_JWT_SECRET": SECRET}
 LATER = ["MCP_AUTH_DATA_DIR", "MCP_AUTH_JWKS_URL", "MCP_AUTH_BUS_DEADLINE_MS", "MCP_AUTH_TLS_CERT_FILE",
-         "MCP_AUTH_TLS_KEY_FILE", "MCP_AUTH_METRICS_LISTEN", "MCP_AUTH_REDIS_PLAIN"]
+         "MCP_AUTH_TLS_KEY_FILE", "MCP_AUTH_REDIS_PLAIN"]
 
 
 def refusal(env, *arguments):
@@ -31,7 +31,7 @@ WRONG = [("WEBSOCKET_MAX_CONNECTIONS", "0", "1"), ("WEBSOCKET_MAX_CONNECTIONS", 
          ("MCP_AUTH_WORKERS", "0", "1"), ("MCP_AUTH_WORKERS", "257", "256"),
          ("MCP_AUTH_WORKERS", "2.5", "256"), ("MCP_AUTH_HISTORY_EVENTS", "10000001", "10000000"),
          ("MCP_AUTH_LISTEN", "8000", "HOST:PORT"), ("MCP_AUTH_LISTEN", "127.0.0.1:99999", "65535"),
-         ("MCP_AUTH_LISTEN", "unix:", "path"),
+         ("MCP_AUTH_LISTEN", "unix:", "path"), ("MCP_AUTH_METRICS_LISTEN", "9090", "HOST:PORT"),
          ("MCP_AUTH_AUTH_TIMEOUT", "301", "300"), ("MCP_AUTH_TOKEN_LEEWAY", "-1", "600"),
          ("MCP_AUTH_FENCE_SKEW", "601", "600"), ("MCP_AUTH_PRIVACY", "some", "full|id|none"),
          ("MCP_AUTH_LOG_LEVEL", "verbose", "debug|info|warning|error"),

@@ -286,6 +286,7 @@ static void serve(void)
 static int options_fill(mcp_auth_options *options)
 {
     static const char *const pairs[][2] = {{"--listen", "127.0.0.1:0"},
+                                           {"--metrics-listen", "127.0.0.1:0"},
                                            {"--jwt-secret", OOM_SECRET},
                                            {"--api-key", KEY},
                                            {"--user-connections", "100"},

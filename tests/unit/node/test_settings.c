@@ -473,7 +473,7 @@ TEST(a_development_server_has_a_throw_away_secret_and_listens_on_loopback_only)
         set(builder, "MCP_AUTH_LISTEN", foreign[i]);
         CHECK_EQ(settings_set_dev(builder), 0);
         CHECK_EQ(settings_finish(builder, tell, NULL, &s), MCP_AUTH_E_INVALID);
-        CHECK(strstr(told, "not a loopback address"));
+        CHECK(strstr(told, "MCP_AUTH_LISTEN: ") && strstr(told, "not a loopback address"));
         settings_builder_free(builder);
     }
 

@@ -106,9 +106,13 @@ static enum auth_result check_times(const json_t *payload, const struct token_ru
         *ret_why = "exp is over";
         return AUTH_EXPIRED;
     }
-    if (issued_at && issued_ms < wall_ms - rules->age_max_ms)
-        return refuse(ret_why, "iat is too long ago");
     claims->expires_at_ms = wall_ms < expires_ms ? expires_ms : expires_ms + rules->leeway_ms;
+    if (issued_at && issued_ms + rules->age_max_ms < claims->expires_at_ms)
+        claims->expires_at_ms = issued_ms + rules->age_max_ms;
+    if (claims->expires_at_ms <= wall_ms) {
+        *ret_why = "iat is too long ago";
+        return AUTH_EXPIRED;
+    }
     return AUTH_OK;
 }
 

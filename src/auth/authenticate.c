@@ -84,7 +84,7 @@ static enum auth_result check_times(const json_t *payload, const struct token_ru
 {
     const json_t *not_before = json_object_get(payload, "nbf");
     const json_t *issued_at = json_object_get(payload, "iat");
-    int64_t expires_ms, not_before_ms, issued_ms;
+    int64_t expires_ms, not_before_ms, issued_ms = 0;
 
     if (!read_time(json_object_get(payload, "exp"), &expires_ms))
         return refuse(ret_why, "exp is missing or no time");

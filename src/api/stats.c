@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* stats.c: GET /v1/stats: the counters of this instance as one JSON object. */
+/* stats.c: GET /v1/stats: the counters of this instance as one JSON object; of a tenant, its own. */
 #include "api/api.h"
 #include "codec/json.h"
 #include "net/exchange.h"
+#include "node/roster.h"
 
 #define STATS_SIZE_MAX 16384u
 
@@ -65,11 +66,25 @@ static const char *bus_text(enum bus_state state)
     return state == BUS_OK ? "ok" : state == BUS_DEGRADED ? "degraded" : "none";
 }
 
-void stats_get(struct exchange *exchange)
+/* What tells nothing about any tenant. */
+static void put_instance(struct strbuf *out, const struct node_stats *stats, int64_t now_ms)
+{
+    char started[CLOCK_RFC3339_SIZE];
+
+    json_put_name(out, "bus");
+    json_put_string(out, bytes_of(bus_text(stats->bus)));
+    put_count(out, "workers", stats->workers);
+    json_put_name(out, "started");
+    clock_rfc3339(stats->started_wall_ms, started);
+    json_put_string(out, bytes_of(started));
+    json_put_name(out, "uptime_seconds");
+    json_put_int(out,
+                 now_ms > stats->started_wall_ms ? (now_ms - stats->started_wall_ms) / 1000 : 0);
+}
+
+static void answer_all(struct exchange *exchange)
 {
     const struct api *api = exchange_owner(exchange);
-    int64_t now_ms = exchange_now(exchange).wall_ms;
-    char started[CLOCK_RFC3339_SIZE];
     struct node_stats stats;
     struct strbuf json;
 
@@ -80,16 +95,71 @@ void stats_get(struct exchange *exchange)
     put_count(&json, "max_connections", node_max_connections(api->node));
     put_count(&json, "unauthenticated_connections", admission_count(api->net->admission));
     put_events(&json, &stats);
-    json_put_name(&json, "bus");
-    json_put_string(&json, bytes_of(bus_text(stats.bus)));
-    put_count(&json, "workers", stats.workers);
-    json_put_name(&json, "started");
-    clock_rfc3339(stats.started_wall_ms, started);
-    json_put_string(&json, bytes_of(started));
-    json_put_name(&json, "uptime_seconds");
-    json_put_int(&json,
-                 now_ms > stats.started_wall_ms ? (now_ms - stats.started_wall_ms) / 1000 : 0);
+    put_instance(&json, &stats, exchange_now(exchange).wall_ms);
     put_closes(&json, &stats);
     strbuf_putc(&json, '}');
     exchange_answer_json(exchange, 200, (struct bytes){0}, &json);
+}
+
+static void answer_tenant(struct exchange *exchange, const struct roster *roster)
+{
+    const struct api *api = exchange_owner(exchange);
+    struct node_stats stats;
+    struct strbuf json;
+
+    node_stats(api->node, &stats);
+    strbuf_init(&json, STATS_SIZE_MAX);
+    strbuf_putc(&json, '{');
+    json_put_name(&json, "tenant_id");
+    json_put_string(&json, roster->tenant);
+    put_count(&json, "active_connections", roster->count);
+    put_count(&json, "max_connections", node_max_connections(api->node));
+    put_instance(&json, &stats, exchange_now(exchange).wall_ms);
+    strbuf_putc(&json, '}');
+    exchange_answer_json(exchange, 200, (struct bytes){0}, &json);
+}
+
+/* In the asker's thread, by its mailbox. */
+static void counted(struct roster *roster, void *owner)
+{
+    struct net *net = owner;
+    struct exchange *exchange;
+
+    (void)net_begin(net);
+    exchange = exchange_find(net, roster->asker);
+    if (exchange)
+        answer_tenant(exchange, roster);
+    roster_free(roster);
+}
+
+/* The counters are sums over all tenants, which are nobody's business but the operator's. What is
+ * of one tenant is counted when it is asked for. */
+static void count_tenant(struct exchange *exchange, struct bytes tenant)
+{
+    const struct api *api = exchange_owner(exchange);
+    struct net *net = exchange_net(exchange);
+    struct roster *roster;
+
+    if (roster_new(&roster, tenant, (struct bytes){0}) < 0) {
+        exchange_refuse(exchange, ERROR_OVERLOADED, (struct bytes){0}, NULL, 1000);
+        return;
+    }
+    if (exchange_later(exchange, &roster->asker) < 0) {
+        roster_free(roster);
+        exchange_refuse(exchange, ERROR_OVERLOADED, (struct bytes){0}, NULL, 1000);
+        return;
+    }
+    roster->only_count = true;
+    roster->hub = hub_index(net_hub(net));
+    roster->done = counted;
+    roster->owner = net;
+    node_roster(api->node, roster);
+}
+
+void stats_get(struct exchange *exchange)
+{
+    if (exchange->identity)
+        count_tenant(exchange, exchange->identity->claims.tenant);
+    else /* the API key */
+        answer_all(exchange);
 }

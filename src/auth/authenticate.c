@@ -84,7 +84,7 @@ static enum auth_result check_times(const json_t *payload, const struct token_ru
 {
     const json_t *not_before = json_object_get(payload, "nbf");
     const json_t *issued_at = json_object_get(payload, "iat");
-    int64_t expires_ms, not_before_ms, issued_ms;
+    int64_t expires_ms, not_before_ms, issued_ms = 0;
 
     if (!read_time(json_object_get(payload, "exp"), &expires_ms))
         return refuse(ret_why, "exp is missing or no time");
@@ -106,9 +106,13 @@ static enum auth_result check_times(const json_t *payload, const struct token_ru
         *ret_why = "exp is over";
         return AUTH_EXPIRED;
     }
-    if (issued_at && issued_ms < wall_ms - rules->age_max_ms)
-        return refuse(ret_why, "iat is too long ago");
     claims->expires_at_ms = wall_ms < expires_ms ? expires_ms : expires_ms + rules->leeway_ms;
+    if (issued_at && issued_ms + rules->age_max_ms < claims->expires_at_ms)
+        claims->expires_at_ms = issued_ms + rules->age_max_ms;
+    if (claims->expires_at_ms <= wall_ms) {
+        *ret_why = "iat is too long ago";
+        return AUTH_EXPIRED;
+    }
     return AUTH_OK;
 }
 

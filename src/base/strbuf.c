@@ -22,11 +22,24 @@ void strbuf_init(struct strbuf *sb, size_t size_max)
     *sb = (struct strbuf){.size_max = size_max};
 }
 
+void strbuf_init_secret(struct strbuf *sb, size_t size_max)
+{
+    strbuf_init(sb, size_max);
+    sb->secret = true;
+}
+
+static void release(struct strbuf *sb)
+{
+    if (sb->secret && sb->data)
+        explicit_bzero(sb->data, sb->room);
+    free(sb->data);
+}
+
 void strbuf_done(struct strbuf *sb)
 {
     if (!sb)
         return;
-    free(sb->data);
+    release(sb);
     *sb = (struct strbuf){0};
 }
 
@@ -58,9 +71,14 @@ static int strbuf_grow(struct strbuf *sb, size_t size)
     if (room > sb->size_max)
         room = sb->size_max;
 
-    data = realloc(sb->data, room + 1);
+    data = sb->secret ? malloc(room + 1) : realloc(sb->data, room + 1);
     if (!data)
         return sb->error = MCP_AUTH_E_NOMEM;
+    if (sb->secret) { /* realloc would leave a copy behind */
+        if (sb->size > 0)
+            memcpy(data, sb->data, sb->size);
+        release(sb);
+    }
     sb->data = data;
     sb->room = room;
     assert(sb->size + size <= sb->room);

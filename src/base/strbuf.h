@@ -15,9 +15,12 @@ struct strbuf {
     char *data; /* yours by strbuf_steal, else freed by strbuf_done */
     size_t size, room, size_max;
     int error; /* 0, MCP_AUTH_E_NOMEM or MCP_AUTH_E_TOO_BIG */
+    bool secret;
 };
 
 void strbuf_init(struct strbuf *sb, size_t size_max);
+/* Its memory is wiped before it is given back, also when it grows: a token may be in it. */
+void strbuf_init_secret(struct strbuf *sb, size_t size_max);
 void strbuf_done(struct strbuf *sb);  /* frees; init again before the next use */
 void strbuf_reset(struct strbuf *sb); /* empties, keeps the memory, clears the failure */
 /* What is put must not lie in the builder itself: growing may move it. */

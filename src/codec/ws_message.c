@@ -73,7 +73,7 @@ static struct ws_pieces *need_pieces(struct ws_reader *reader)
         return reader->pieces;
     reader->pieces = calloc(1, sizeof *reader->pieces);
     if (reader->pieces)
-        strbuf_init(&reader->pieces->message, reader->message_size_max);
+        strbuf_init_secret(&reader->pieces->message, reader->message_size_max);
     return reader->pieces;
 }
 

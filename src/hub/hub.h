@@ -149,8 +149,8 @@ struct hub_list {
     uint32_t place;
     unsigned examined_max, count_max; /* of this call */
     size_t bytes_max;                 /* of `out`, in all */
-    struct strbuf *out;               /* JSON objects with commas between */
-    unsigned count;                   /* how many were written */
+    struct strbuf *out;               /* JSON objects with commas between; NULL: only counted */
+    unsigned count;                   /* how many were written, or counted */
 };
 enum hub_listed {
     HUB_LISTED_ALL,  /* nobody is left */
@@ -192,7 +192,7 @@ MUST_CHECK int hub_connect_stream(struct hub *hub, struct outlet *outlet, struct
 void hub_disconnect(struct session *session);
 /* One text message; `text` may be wiped. */
 void session_receive(struct session *session, struct bytes text);
-/* Anything else of a message that cannot be taken: binary. Closes 1003-like: 4005. */
+/* Anything else of a message that cannot be taken: binary. Closes 4005. */
 void session_receive_binary(struct session *session);
 void session_pong(struct session *session);
 bool session_signed_in(const struct session *session);

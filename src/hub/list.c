@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* list.c: writes down who is here, for an administrator, a bounded piece at a time. */
+/* list.c: writes down or counts who is here, for an administrator, a bounded piece at a time. */
 #include "hub/session.h"
 
 static bool is_wanted(const struct session *s, const struct hub_list *list)
@@ -47,9 +47,10 @@ enum hub_listed hub_list(struct hub *hub, struct hub_list *list)
         if (!s)
             return HUB_LISTED_ALL;
         if (is_wanted(s, list)) {
-            if (list->count == list->count_max || list->out->size >= list->bytes_max)
+            if (list->count == list->count_max || (list->out && list->out->size >= list->bytes_max))
                 return HUB_LISTED_FULL;
-            put(list->out, s);
+            if (list->out)
+                put(list->out, s);
             list->count++;
         }
         list->place = place;

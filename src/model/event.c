@@ -268,6 +268,7 @@ static char *fence_fill(struct event *event, enum effect effect, char *at)
     }
     event->has_fence =
         fence.user.size > 0 && (fence.scope == FENCE_EVERYTHING || fence.name.size > 0);
+    event->withdraws_nothing = !event->has_fence;
     if (event->has_fence)
         event->fence = fence;
     return at;

@@ -65,7 +65,8 @@ struct event {
     bool id_given;
     bool same_person; /* user_id equals target_user_id */
     bool has_fence;
-    struct fence fence; /* what it takes away; text points into this event */
+    bool withdraws_nothing; /* though its type does: it names nobody, or not what */
+    struct fence fence;     /* what it takes away; text points into this event */
     int64_t time_ms;
     struct bytes id, tenant, publisher, data;
     struct bytes members[EVENT_MEMBERS];

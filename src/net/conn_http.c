@@ -159,8 +159,9 @@ static void head_feed(struct conn *conn, struct bytes input)
 
 void conn_http_ready(struct conn *conn)
 {
+    struct net *net = conn->net;
     size_t size = conn_read(conn);
-    struct bytes input = {conn->net->buffer, size};
+    struct bytes input = {net->buffer, size};
 
     if (size == 0)
         return;
@@ -168,6 +169,7 @@ void conn_http_ready(struct conn *conn)
         body_feed(conn->exchange, input);
     else
         head_feed(conn, input);
+    explicit_bzero(net->buffer, size); /* a token may have been in it */
 }
 
 void conn_http_again(struct conn *conn)

@@ -180,10 +180,13 @@ void conn_ws_take(struct conn *conn, char *data, size_t size)
 
 void conn_ws_ready(struct conn *conn)
 {
+    struct net *net = conn->net;
     size_t size = conn_read(conn);
 
-    if (size > 0)
-        conn_ws_take(conn, conn->net->buffer, size);
+    if (size == 0)
+        return;
+    conn_ws_take(conn, net->buffer, size);
+    explicit_bzero(net->buffer, size); /* a token may have been in it */
 }
 
 /* As much of the session's output as the socket takes. True when there is no more. */

@@ -17,8 +17,8 @@ int exchange_new(struct exchange **ret, struct conn *conn)
     if (!exchange)
         return MCP_AUTH_E_NOMEM;
     exchange->conn = conn;
-    strbuf_init(&exchange->in, HTTP_HEAD_SIZE_MAX + READ_BUFFER_SIZE);
-    strbuf_init(&exchange->rest, HTTP_HEAD_SIZE_MAX + READ_BUFFER_SIZE);
+    strbuf_init_secret(&exchange->in, HTTP_HEAD_SIZE_MAX + READ_BUFFER_SIZE);
+    strbuf_init_secret(&exchange->rest, HTTP_HEAD_SIZE_MAX + READ_BUFFER_SIZE);
     strbuf_init(&exchange->content, 0);
     *ret = exchange;
     return 0;

@@ -27,6 +27,15 @@ static void log_withdrawal(const struct event *event)
               LOG_TEXT("user_id", event->fence.user), LOG_TEXT("name", event->fence.name));
 }
 
+/* It was accepted and is shown, as only event_type is required; but who sent it believes that
+ * something is gone. */
+static void log_nothing_withdrawn(const struct event *event)
+{
+    log_write(LOG_WARNING, "an event withdraws nothing: it names no user, or no role or permission",
+              LOG_TEXT("event_type", event_type_text(event->type)), LOG_TEXT("id", event->id),
+              LOG_TEXT("tenant_id", event->tenant));
+}
+
 static void log_control(const struct event *event)
 {
     log_write(LOG_INFO, event->control == CONTROL_REVOCATION ? "revoked" : "disconnected",
@@ -52,6 +61,8 @@ void bus_on_entry(void *owner, const struct entry *entry)
         atomic_fetch_add_explicit(&node->effects, 1, memory_order_relaxed);
         if (!is_control)
             log_withdrawal(entry->event);
+    } else if (entry->event->withdraws_nothing) {
+        log_nothing_withdrawn(entry->event);
     }
     atomic_store_explicit(&node->stream_n, entry->n, memory_order_relaxed);
     broadcast_entry(node->broadcast, entry);

@@ -3,6 +3,7 @@
 #include "node/roster.h"
 
 #include <assert.h>
+#include <limits.h>
 #include <stdlib.h>
 
 #include "mcp_auth/error.h"
@@ -64,9 +65,9 @@ static void gather(struct note *note, void *context __attribute__((unused)))
         .user = roster->user,
         .place = roster->at_place,
         .examined_max = ROSTER_SLICE,
-        .count_max = roster->limit - roster->count,
+        .count_max = roster->only_count ? UINT_MAX : roster->limit - roster->count,
         .bytes_max = ROSTER_PAGE_BYTES_MAX,
-        .out = &roster->json,
+        .out = roster->only_count ? NULL : &roster->json,
     };
     enum hub_listed listed = hub_list(node->hubs[roster->at_hub].hub, &list);
 
@@ -85,7 +86,7 @@ static void gather(struct note *note, void *context __attribute__((unused)))
 
 void node_roster(struct node *node, struct roster *roster)
 {
-    assert(roster->limit > 0);
+    assert(roster->only_count || roster->limit > 0);
     roster->node = node;
     if (roster->at_hub >= node->hubs_count) {
         answer(roster, false);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* roster.h: a page of the live connections, which one note gathers from hub to hub. */
+/* roster.h: a page of the live connections, or their number, gathered by one note from hub to hub. */
 #ifndef NODE_ROSTER_H
 #define NODE_ROSTER_H
 
@@ -13,6 +13,7 @@ struct roster {
     bool any_tenant;
     struct bytes tenant, user; /* user absent: any */
     unsigned limit;            /* 1.. */
+    bool only_count;           /* no page: how many there are in all */
     unsigned at_hub;           /* where to go on: 0 and 0 at first; with has_next, the next page */
     uint32_t at_place;
     bool has_next;

@@ -75,7 +75,7 @@ const struct setting_rule setting_rules[] = {
      "by how much the clock of the issuer may differ"},
     {"MCP_AUTH_TOKEN_MAX_AGE", "--token-max-age", SETTING_SECONDS, "2592000", SECOND, 3650 * DAY,
      "seconds", NULL, NULL, false, false, PLACE(tokens.age_max_ms),
-     "tokens issued longer ago are refused; fences are kept as long"},
+     "tokens end this long after they were issued; fences are kept as long"},
     {"MCP_AUTH_FENCE_SKEW", "--fence-skew", SETTING_SECONDS, "5", 0, 600 * SECOND, "seconds", NULL,
      NULL, false, false, PLACE(tokens.authority.fence_skew_ms),
      "tokens issued up to this long after a withdrawal still lose what it took"},

@@ -22,7 +22,7 @@ static int fill(struct strbuf *out, FILE *file, size_t size_max, const char **re
     strbuf_added(out, size);
     if (size <= size_max)
         return 0;
-    *ret_why = "is too large";
+    *ret_why = NULL; /* too large */
     return MCP_AUTH_E_IO;
 }
 
@@ -40,8 +40,11 @@ int file_text_read(struct strbuf *out, const char *setting, const char *path, si
         fclose(file);
     }
     if (r == MCP_AUTH_E_IO) {
-        (void)snprintf(text, sizeof text, "%s: %s %s; at most %zu bytes are read", setting, path,
-                       why ? why : "cannot be read", size_max);
+        if (why)
+            (void)snprintf(text, sizeof text, "%s: %s cannot be read: %s", setting, path, why);
+        else
+            (void)snprintf(text, sizeof text, "%s: %s is larger than %zu bytes", setting, path,
+                           size_max);
         problem(owner, text);
     }
     return r;

@@ -109,6 +109,30 @@ def test_many_events_of_a_host_program_are_all_answered(installed):
         assert host.out[-1] == f"published {len(told)} events in all"
 
 
+def test_the_static_library_leaves_all_other_names_to_the_host(installed, tmp_path):
+    archive = installed.one("libmcp-auth.a")
+    names = {line.split()[-1] for line in
+             checked(["nm", "--defined-only", "--extern-only", archive]).splitlines()
+             if len(line.split()) == 3}
+    assert names and not [name for name in names if not name.startswith("mcp_auth_")]
+    source = tmp_path / "host.c"
+    source.write_text("#include <mcp_auth/server.h>\n#include <stdio.h>\n"
+                      "int log_write(void), loop_init(void), map_init(void);\n"
+                      "int log_write(void) { return 1; }\nint loop_init(void) { return 2; }\n"
+                      "int map_init(void) { return 3; }\n"
+                      "int main(void) {\n    mcp_auth_options *options = NULL;\n"
+                      "    int r = mcp_auth_options_new(&options);\n"
+                      "    mcp_auth_options_free(options);\n"
+                      '    printf("%d %d\\n", r, log_write() + loop_init() + map_init());\n'
+                      "    return 0;\n}\n")
+    shared = checked(["pkg-config", "--libs", "libcrypto", "libssl", "jansson", "zlib",
+                      "libcurl"]).split()
+    made = tmp_path / "host"
+    checked(["cc", "-std=c99", *WARNINGS, source, *installed.flags("--cflags"), archive, *shared,
+             "-pthread", "-o", made])
+    assert checked([made]) == "0 6\n"
+
+
 @pytest.mark.parametrize("page", ["mcp-auth.1", "libmcp-auth.3"])
 def test_a_man_page_has_no_mistakes(installed, page):
     if not shutil.which("groff"):  # on Debian tools/setup.sh installs it

@@ -256,6 +256,17 @@ async def test_what_changes_nothing_is_not_told_and_assigning_gives_nothing(serv
     await ann.close()
 
 
+@pytest.mark.parametrize("members", [
+    {"event_type": "role_revoked", "target_user_id": "u"},
+    {"event_type": "role_revoked", "role_name": "r"},
+    {"event_type": "permission_revoked", "user_id": "u", "resource": "docs"},
+    {"event_type": "user_deleted"}], ids=str)
+def test_an_event_that_withdraws_nothing_for_want_of_a_name_is_warned_of(server, members):
+    taken = server.publish({**members, "tenant_id": unique("t"), "id": unique("nothing")})
+    line = server.wait_log("withdraws nothing.*" + taken["id"])
+    assert " WARNING " in line and members["event_type"] in line
+
+
 async def test_replaying_an_event_runs_no_effect(server):
     tenant = unique("t")
     root = await join(server, "root", tenant, roles=["admin"])

@@ -2,9 +2,11 @@
 # test_privacy.py: secrets never leave, and what people see of each other is configured (R97, R98).
 import asyncio
 import json
+import time
 
 import pytest
 
+import raw
 from clients import Client, join, refused, settle
 from events import event
 from serving import API_KEY
@@ -141,3 +143,35 @@ async def test_no_token_key_or_data_ever_reaches_the_log(launch):
                  good.split(".")[2], forged.split(".")[1]):
         assert text not in server.log, text
     assert "\x1b" not in server.log and "a-secret-of-64-bytes" not in server.log
+
+
+def memory_has(server, text):
+    """Whether the process still holds this text in memory it can write to."""
+    with open(f"/proc/{server.process.pid}/maps", encoding="ascii") as maps, \
+            open(f"/proc/{server.process.pid}/mem", "rb", 0) as memory:
+        for line in maps:
+            first, last = (int(word, 16) for word in line.split()[0].split("-"))
+            if line.split()[1].startswith("rw") and last - first < 1 << 28:
+                memory.seek(first)
+                try:
+                    if text in memory.read(last - first):
+                        return True
+                except OSError:  # a page of a sanitizer's that is not there
+                    pass
+    return False
+
+
+def test_a_token_of_a_header_is_nowhere_in_memory_when_it_was_answered(launch):
+    server = launch({"MCP_AUTH_LOG_LEVEL": "debug"})
+    good, wrong = admin(), admin(secret="q" * 64)
+    assert server.request("GET", "/v1/connections", token=good).status == 200
+    assert server.request("GET", "/v1/connections", token=wrong).status == 401
+    with raw.connect(server) as s:
+        s.sendall(raw.handshake_request(server, f"Authorization: Bearer {good}"))
+        assert s.recv(4096).startswith(b"HTTP/1.1 101 ")
+        for token, name in ((good, "good"), (wrong, "wrong")):
+            end = time.monotonic() + 5  # a connection that was answered may still linger
+            while memory_has(server, token.rsplit(".", 1)[1].encode()):
+                assert time.monotonic() < end, name
+                time.sleep(0.1)
+    assert memory_has(server, b"mcp-auth")  # so that we know that we can see

@@ -106,6 +106,26 @@ def test_statistics_are_for_administrators_and_the_api_key(server):
     assert server.request("GET", "/v1/stats", token="x").status == 401
 
 
+async def test_an_administrator_is_told_of_the_own_tenant_only(server):
+    mine, other = unique("t"), unique("t")
+    clients = [await join(server, f"u{i}", mine, session=i % 2 == 0) for i in range(5)]
+    clients += [await join(server, "u", other)]
+    waiting = await Client.open(server)
+    for tenant, count in ((mine, 5), (other, 1), (unique("t"), 0)):
+        stats = server.stats(admin(tenant))
+        assert stats["tenant_id"] == tenant and stats["active_connections"] == count
+        # Nothing that sums up the tenants, nor who has not signed in yet.
+        assert set(stats) == {"tenant_id", "active_connections", "max_connections", "bus",
+                              "workers", "started", "uptime_seconds"}
+    nameless = server.stats(admin())
+    assert nameless["tenant_id"] == ""
+    assert nameless["active_connections"] <= server.stats()["active_connections"] - 6
+    for client in (*clients, waiting):
+        await client.close()
+    while server.stats(admin(mine))["active_connections"] > 0:
+        await asyncio.sleep(0.03)
+
+
 def test_health_is_open_and_readiness_has_reasons_for_loopback_only(server):
     assert server.request("GET", "/healthz").json() == {"status": "ok"}
     near = server.request("GET", "/readyz").json()

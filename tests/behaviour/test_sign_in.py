@@ -56,7 +56,10 @@ async def test_anything_but_a_well_formed_auth_first_is_refused(server, message,
 async def test_a_binary_auth_is_refused(server):
     client = await Client.open(server)
     await client.send(json.dumps({"type": "auth", "token": mint("u")}).encode())
-    assert (await client.closed())[0] in (1003, 4001)
+    assert await client.closed() == REQUIRED
+    client = await join(server, "u", unique("t"))
+    await client.send(b'{"type":"ping"}')
+    assert await client.closed() == (4005, "Bad message")
 
 
 async def test_the_first_message_has_a_deadline(launch):

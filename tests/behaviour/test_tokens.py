@@ -112,7 +112,6 @@ FORGED = {
     "nbf text": signed(GOOD, {**payload(), "nbf": "0"}),
     "iat in the future": signed(GOOD, {**payload(), "iat": time.time() + 600}),
     "iat text": signed(GOOD, {**payload(), "iat": "0"}),
-    "iat too old": signed(GOOD, {**payload(), "iat": int(time.time()) - 31 * 86400}),
     "no user": signed(GOOD, {"exp": int(time.time()) + 99}),
     **{f"user {u!r}"[:40]: signed(GOOD, {**payload(), "sub": u})
        for u in (None, 7, "", ["a"], {"a": 1}, True, "x" * 257, "a\nb", "a\0b", "\x7f",
@@ -312,3 +311,26 @@ async def test_claims_have_the_names_that_are_configured(launch):
 async def test_an_expired_forged_token_is_told_failed_and_not_expired(server):
     assert await refused(server, mint("u", lasts=-600, secret="q" * 64)) == FAILED
     assert await refused(server, mint("u", lasts=-600)) == EXPIRED
+
+
+async def test_a_token_too_old_by_its_iat_is_expired(server):
+    old = mint("u", age=31 * 86400, roles=["admin"])
+    assert await refused(server, old) == EXPIRED
+    assert await refused(server, old, session=True) == EXPIRED
+    assert server.request("GET", "/v1/stats", token=old).status == 401
+    assert await refused(server, mint("u", age=31 * 86400, secret="q" * 64)) == FAILED
+
+
+async def test_a_connection_ends_when_its_token_becomes_too_old(launch):
+    """By then fences are forgotten: who was still in would get back what was withdrawn."""
+    server = launch({"MCP_AUTH_TOKEN_MAX_AGE": 100})
+    plain = await join(server, "u", session=False, age=97)
+    session = await join(server, "u", age=97)
+    iat = jwt.decode(session.token, options={"verify_signature": False})["iat"]
+    ends = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(iat + 100))
+    assert (await session.signed_in())["expires_at"] == ends
+    no_age = await join(server, "u", iat=None)
+    assert await plain.closed() == EXPIRED and await session.closed() == EXPIRED
+    assert 0 <= time.time() - iat - 100 < 5
+    assert not no_age.ended
+    await no_age.close()

@@ -83,13 +83,16 @@ static uint64_t told_to(const struct oracle *o, const struct oracle_session *s)
     return s->state == O_CATCHUP ? s->cursor : o->hubs[s->hub].head;
 }
 
-/* The leeway lets a token in that is just over; one that is let in before ends on time. */
+/* The leeway lets a token in that is just over; one that is let in before ends on time. None
+ * outlives its age. */
 static int64_t expiry(const struct oracle *o, const struct oracle_session *s,
                       const struct plain_token *token)
 {
     bool late = o->hubs[s->hub].wall >= token->exp_ms;
+    int64_t expires = late ? token->exp_ms + o->config->leeway_ms : token->exp_ms;
+    int64_t aged = token->iat_ms + o->config->age_max_ms;
 
-    return late ? token->exp_ms + o->config->leeway_ms : token->exp_ms;
+    return token->has_iat && aged < expires ? aged : expires;
 }
 
 /* Every reason there is to refuse this token now: the hub may name any of them. */
@@ -101,8 +104,7 @@ static void judge(struct oracle *o, struct oracle_session *s, const struct plain
     struct rule_identity who;
 
     if (!token->good || (token->has_iat && token->iat_ms > hub->wall + config->leeway_ms) ||
-        (token->has_nbf && token->nbf_ms > hub->wall + config->leeway_ms) ||
-        (token->has_iat && token->iat_ms < hub->wall - config->age_max_ms))
+        (token->has_nbf && token->nbf_ms > hub->wall + config->leeway_ms))
         oracle_due(s, 4001);
     if (!token->good)
         return;

@@ -101,7 +101,7 @@ static void choose_times(struct world *w, struct plain_token *token)
         token->iat_ms =
             second + (dice_chance(dice, 50) ? 120000 : w->config.leeway_ms / 2000 * 1000);
     else if (dice_chance(dice, 1))
-        token->iat_ms = second - w->config.age_max_ms - 60000;
+        token->iat_ms = second - w->config.age_max_ms + dice_between(dice, -60, 60) * 1000;
     token->exp_ms = second + dice_between(dice, 2, dice_chance(dice, 25) ? 20 : 900) * 1000 +
                     (dice_chance(dice, 20) ? 250 : 0);
     if (dice_chance(dice, 3))

@@ -200,14 +200,38 @@ TEST(iat_may_lie_ahead_by_the_leeway_and_behind_by_the_greatest_age)
 
     CHECK_EQ(ask_claims("\"exp\":1900000000,\"iat\":%lld", NOW_S + 30), AUTH_OK);
     CHECK_EQ(ask_claims("\"exp\":1900000000,\"iat\":%lld", NOW_S + 31), AUTH_FAILED);
-    CHECK_EQ(ask_claims("\"exp\":1900000000,\"iat\":%lld", NOW_S - month), AUTH_OK);
-    CHECK_EQ(ask_claims("\"exp\":1900000000,\"iat\":%lld", NOW_S - month - 1), AUTH_FAILED);
-    CHECK_EQ(ask_claims("\"exp\":1900000000,\"iat\":-1"), AUTH_FAILED);
+    CHECK_EQ(ask_claims("\"exp\":1900000000,\"iat\":%lld", NOW_S - month + 1), AUTH_OK);
+    CHECK_EQ(ask_claims("\"exp\":1900000000,\"iat\":%lld", NOW_S - month), AUTH_EXPIRED);
+    CHECK_EQ(ask_claims("\"exp\":1900000000,\"iat\":-1"), AUTH_EXPIRED);
     CHECK_EQ(ask_claims("\"exp\":1900000000,\"iat\":null"), AUTH_FAILED);
     CHECK_EQ(ask_claims("\"exp\":1900000000,\"iat\":\"%lld\"", NOW_S), AUTH_FAILED);
     CHECK_EQ(ask_claims("\"exp\":1900000000,\"iat\":1e300"), AUTH_FAILED);
     /* old and expired is expired: a new token will do */
     CHECK_EQ(ask_claims("\"exp\":1700000000,\"iat\":1600000000"), AUTH_EXPIRED);
+}
+
+TEST(a_token_ends_with_its_age_when_that_is_before_its_exp)
+{
+    static const struct {
+        long long issued_s, until_s;
+    } rows[] = {{NOW_S - 60, NOW_S - 60 + 600},
+                {NOW_S - 599, NOW_S + 1},
+                {NOW_S, NOW_S + 600},
+                {NOW_S + 30, NOW_S + 630},
+                {NOW_S + 1, NOW_S + 601}};
+    struct token_rules rules = usual();
+    char payload[128];
+
+    rules.age_max_ms = 600000;
+    for (unsigned i = 0; i < ARRAY_COUNT(rows); i++) {
+        struct identity *identity = NULL;
+
+        snprintf(payload, sizeof payload, "{\"sub\":\"u\",\"exp\":1900000000,\"iat\":%lld}",
+                 rows[i].issued_s);
+        CHECK_EQ(ask_all(&rules, NULL, payload, NOW_MS, &identity), AUTH_OK);
+        CHECK(identity && identity->claims.expires_at_ms == rows[i].until_s * 1000);
+        identity_unref(identity);
+    }
 }
 
 TEST(a_token_that_is_expired_and_wrong_is_wrong)

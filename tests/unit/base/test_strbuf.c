@@ -129,3 +129,19 @@ TEST(strbuf_without_a_ceiling_does_not_wrap)
     strbuf_done(&sb);
     strbuf_done(NULL);
 }
+
+TEST(a_secret_one_keeps_its_text_while_it_grows)
+{
+    struct strbuf sb;
+
+    strbuf_init_secret(&sb, 5000);
+    for (int i = 0; i < 1000; i++)
+        strbuf_puts(&sb, "12345");
+    CHECK_EQ(sb.size, 5000);
+    for (size_t i = 0; i < sb.size; i++)
+        CHECK_EQ(sb.data[i], '1' + (char)(i % 5));
+    strbuf_puts(&sb, "6");
+    CHECK_EQ(sb.error, MCP_AUTH_E_TOO_BIG);
+    strbuf_done(&sb);
+    CHECK(sb.data == NULL);
+}

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_list.c: who is here is told in bounded pieces, each once, and to its own tenant only. */
+#include <limits.h>
+
 #include "stage.h"
 
 static struct stage stage;
@@ -18,6 +20,15 @@ static unsigned listed(struct hub_list list, enum hub_listed *ret, char *text, s
     snprintf(text, text_size, "%.*s", (int)out.size, out.data ? out.data : "");
     strbuf_done(&out);
     *ret = result;
+    return list.count;
+}
+
+static unsigned counted(struct bytes tenant)
+{
+    struct hub_list list = {.tenant = tenant, .examined_max = 2, .count_max = UINT_MAX};
+
+    while (hub_list(stage.hub, &list) == HUB_LISTED_SOME)
+        ;
     return list.count;
 }
 
@@ -40,6 +51,8 @@ TEST(sessions_that_are_in_are_listed_and_others_are_not)
                         &result, text, sizeof text),
                  3);
     CHECK_EQ(result, HUB_LISTED_ALL);
+    CHECK_EQ(counted(BYTES("")), 3);
+    CHECK_EQ(counted(BYTES("t")), 0);
     CHECK(strstr(text, "\"user_id\":\"ann\",\"tenant_id\":\"\",\"kind\":\"session\""));
     CHECK(strstr(text, "\"kind\":\"plain\"") && strstr(text, "\"kind\":\"stream\""));
     CHECK(strstr(text, "\"roles\":[\"r\"],\"backlog_bytes\":0}"));

@@ -57,6 +57,8 @@ static void check_no_fence(struct event_fields *fields)
 
     CHECK_EQ(event_new(&event, fields, BYTES("{}"), 0, &policy_default), 0);
     CHECK(!event->has_fence);
+    /* Not by its type, or for want of a name: only the second is worth a warning. */
+    CHECK_EQ(event->withdraws_nothing, policy_default.rules[fields->type].effect != EFFECT_NONE);
     event_unref(event);
 }
 
@@ -66,7 +68,7 @@ static void check_fence(struct event_fields *fields, const char *user, enum fenc
     struct event *event;
 
     CHECK_EQ(event_new(&event, fields, BYTES("{}"), 0, &policy_default), 0);
-    CHECK(event->has_fence);
+    CHECK(event->has_fence && !event->withdraws_nothing);
     CHECK(bytes_equal(event->fence.user, bytes_of(user)));
     CHECK_TEXT(event->fence.tenant, "acme");
     CHECK_EQ(event->fence.scope, scope);

@@ -148,6 +148,11 @@ TEST(privacy_in_two_places_is_the_same_or_a_mistake)
                           NULL),
              0);
     CHECK_EQ(load_read(&load, builder, false, tell, NULL), MCP_AUTH_E_IO);
-    CHECK(strstr(told, "MCP_AUTH_POLICY_FILE: /nowhere/at.all"));
+    CHECK(strstr(told, "MCP_AUTH_POLICY_FILE: /nowhere/at.all cannot be read: No such file"));
+    CHECK_EQ(settings_set(builder, "MCP_AUTH_POLICY_FILE", bytes_of("/dev/zero"), SOURCE_FLAG,
+                          NULL),
+             0);
+    CHECK_EQ(load_read(&load, builder, false, tell, NULL), MCP_AUTH_E_IO);
+    CHECK(strstr(told, "MCP_AUTH_POLICY_FILE: /dev/zero is larger than 65536 bytes"));
     settings_builder_free(builder);
 }

@@ -17,7 +17,7 @@ struct mistakes {
 };
 
 /* "PATH:7:32: /events/user_deleted/effect: ...", as compilers say it, so that editors find it. */
-static void mistake(void *owner, const struct policy_problem *found)
+static void mistake(void *owner, const struct document_problem *found)
 {
     const struct mistakes *mistakes = owner;
     char text[4800];

@@ -141,7 +141,7 @@ static void run_settings(void)
     settings_builder_free(builder);
 }
 
-static void on_policy_problem(void *owner, const struct policy_problem *problem)
+static void on_policy_problem(void *owner, const struct document_problem *problem)
 {
     (void)problem;
     (*(unsigned *)owner)++;

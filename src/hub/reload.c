@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* reload.c: new numbers and a new keyring for a hub that runs. */
+/* reload.c: new numbers and new issuers for a hub that runs. */
 #include "hub/session.h"
 
 bool identity_withdrawn(const struct hub *hub, const struct identity *identity)
 {
-    uint64_t fingerprint = identity->claims.key_fingerprint;
+    const struct claims *claims = &identity->claims;
 
-    return fingerprint != 0 && !keyring_has(hub->keys, fingerprint);
+    return claims->key_fingerprint != 0 &&
+           !issuers_vouch(hub->issuers, hub->settings.tokens->issuer, claims);
 }
 
-/* With a key goes what it has vouched for. */
+/* With a key, an issuer, or its word for a tenant goes what was vouched for. */
 static void close_withdrawn(struct hub *hub)
 {
     list_for_each_safe (it, &hub->sessions) {
@@ -20,13 +21,13 @@ static void close_withdrawn(struct hub *hub)
     }
 }
 
-void hub_reload(struct hub *hub, const struct hub_settings *settings, struct keyring *keys)
+void hub_reload(struct hub *hub, const struct hub_settings *settings, struct issuers *issuers)
 {
     hub->settings = *settings;
-    if (hub->keys == keys)
+    if (hub->issuers == issuers)
         return;
-    keyring_ref(keys);
-    keyring_unref(hub->keys);
-    hub->keys = keys;
+    issuers_ref(issuers);
+    issuers_unref(hub->issuers);
+    hub->issuers = issuers;
     close_withdrawn(hub);
 }

@@ -31,7 +31,7 @@ struct publish_rate {
 struct node {
     const struct settings *settings;
     struct hub_settings hub_settings;
-    struct keyring *keys;
+    struct issuers *issuers;
     struct redaction redaction;
     uint64_t epoch;
     struct node_hub hubs[NODE_HUBS_MAX];

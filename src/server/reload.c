@@ -2,7 +2,6 @@
 /* reload.c: a running server is told anew: all that is right takes place, or nothing does. */
 #include "server/reload.h"
 
-#include "auth/keyring.h"
 #include "mcp_auth/error.h"
 #include "server/descriptors.h"
 
@@ -33,12 +32,13 @@ static int carry_dev(struct settings_builder *builder, const struct settings *st
     return r < 0 || !start->dev ? r : settings_set_dev(builder);
 }
 
-/* The rules of tokens are those of the start, so what public keys need must have been there. */
+/* The rules of tokens are those of the start, so what the settings' public keys need must have been
+ * there. A named issuer brings its own. */
 static int rules_check(const struct load *fresh, const struct settings *start, void *listener)
 {
     static const unsigned hmac = BIT(JWT_HS256) | BIT(JWT_HS384) | BIT(JWT_HS512);
 
-    if (!(keyring_algorithms(fresh->keys) & ~hmac) ||
+    if (!(keyring_algorithms(fresh->issuers->rest.keys) & ~hmac) ||
         (bytes_present(start->tokens.issuer) && bytes_present(start->tokens.audience)))
         return 0;
     tell(listener, "the first public keys need a restart, because MCP_AUTH_TOKEN_ISSUER and "
@@ -76,7 +76,8 @@ static void log_names(const struct load *fresh, const struct load *start, const 
     if (restart.text.size > 0)
         log_write(LOG_WARNING, "changed, and needs a restart",
                   LOG_TEXT("settings", strbuf_bytes(&restart.text)));
-    log_write(LOG_INFO, "reloaded", LOG_INT("keys", fresh->keys->keys_count),
+    log_write(LOG_INFO, "reloaded", LOG_INT("keys", issuers_keys_count(fresh->issuers)),
+              LOG_INT("issuers", fresh->issuers->count),
               LOG_TEXT("policy", bytes_present(settings->policy_file) ? settings->policy_file
                                                                       : BYTES("default")),
               LOG_TEXT("privacy",
@@ -103,7 +104,7 @@ int reload(struct load *ret, struct settings_builder *builder, struct node *node
     if (r == 0)
         r = descriptors_raise(fresh.settings, tell, &listener);
     if (r == 0)
-        r = node_reload(node, fresh.settings, fresh.keys, fresh.policy);
+        r = node_reload(node, fresh.settings, fresh.issuers, fresh.policy);
     if (r < 0) {
         if (r == MCP_AUTH_E_NOMEM)
             tell(&listener, mcp_auth_strerror(r));

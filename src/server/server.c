@@ -71,9 +71,10 @@ static int make_parts(mcp_auth_server *server)
     r = admission_new(&server->admission, UNAUTHENTICATED_MAX, UNAUTHENTICATED_PER_ADDRESS_MAX,
                       seed);
     if (r >= 0)
-        r = node_new(&server->node, server->settings, server->start.keys);
+        r = node_new(&server->node, server->settings, server->start.issuers);
     if (r >= 0)
-        r = node_reload(server->node, server->settings, server->start.keys, server->start.policy);
+        r = node_reload(server->node, server->settings, server->start.issuers,
+                        server->start.policy);
     if (r >= 0)
         r = api_init(&server->api, server->node, server->settings, &server->config,
                      server->settings->dev ? dev_tokens_json : NULL);

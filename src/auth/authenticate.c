@@ -200,6 +200,8 @@ enum auth_result authenticate(const struct issuers *issuers, const struct token_
         return r == MCP_AUTH_E_NOMEM ? AUTH_NOMEM : AUTH_FAILED;
     issuer = issuers_find(issuers, json_member_text(jws.payload, "iss"));
     result = check_signature(issuer->keys, &jws, &key_fingerprint, ret_why);
+    if (result == AUTH_FAILED)
+        issuers_lack(issuers, issuer, jws.kid);
     if (result == AUTH_OK) /* and only now is any claim believed */
         result = check_payload(issuer, rules, fences, jws.payload, wall_ms, key_fingerprint, ret,
                                ret_why);

@@ -42,7 +42,7 @@ static size_t size_of(const struct issuer *named, unsigned count)
     size_t size = sizeof(struct issuers) + count * sizeof(struct issuer);
 
     for (unsigned i = 0; i < count; i++) {
-        size += named[i].name.size + named[i].audience.size;
+        size += named[i].name.size + named[i].audience.size + named[i].url.size;
         for (unsigned t = 0; t < named[i].tenants_count; t++)
             size += sizeof(struct bytes) + named[i].tenants[t].size;
     }
@@ -67,6 +67,10 @@ static void copy_issuer(struct issuer *to, const struct issuer *from, struct byt
     *to = (struct issuer){
         .name = copy_text(at, from->name),
         .audience = copy_text(at, from->audience),
+        .url = bytes_present(from->url) ? copy_text(at, from->url) : from->url,
+        .algorithms = from->algorithms,
+        .source = from->source,
+        .awaited = from->awaited,
         .any_tenant = from->any_tenant,
         .tenants = list,
         .tenants_count = from->tenants_count,
@@ -125,16 +129,34 @@ void issuers_unref(struct issuers *issuers)
     for (unsigned i = 0; i < issuers->count; i++)
         keyring_unref(issuers->items[i].keys);
     keyring_unref(issuers->rest.keys);
+    if (issuers->port)
+        issuers->port->release(issuers->owner);
     free(issuers);
 }
 
 unsigned issuers_keys_count(const struct issuers *issuers)
 {
-    unsigned count = issuers->rest.keys->keys_count;
+    unsigned count = keyring_count(issuers->rest.keys);
 
     for (unsigned i = 0; i < issuers->count; i++)
-        count += issuers->items[i].keys->keys_count;
+        count += keyring_count(issuers->items[i].keys);
     return count;
+}
+
+unsigned issuers_awaited(const struct issuers *issuers)
+{
+    unsigned count = issuers->rest.awaited;
+
+    for (unsigned i = 0; i < issuers->count; i++)
+        count += issuers->items[i].awaited;
+    return count;
+}
+
+void issuers_lack(const struct issuers *issuers, const struct issuer *issuer, struct bytes kid)
+{
+    if (issuers->port && issuer->source > 0 && bytes_present(kid) &&
+        !keyring_has_kid(issuer->keys, kid))
+        issuers->port->lacking(issuers->owner, issuer->source - 1);
 }
 
 const struct issuer *issuers_find(const struct issuers *issuers, struct bytes name)

@@ -210,6 +210,8 @@ void node_stats(const struct node *node, struct node_stats *ret)
         .bus = BUS_NONE,
         .started_wall_ms = node->started_wall_ms,
         .workers = node->hubs_count,
+        .keys = atomic_load_explicit(&node->keys_count, memory_order_relaxed),
+        .keys_awaited = atomic_load_explicit(&node->keys_awaited, memory_order_relaxed),
     };
     for (unsigned i = 0; i < node->hubs_count; i++)
         add_hub(&node->hubs[i], ret);

@@ -36,6 +36,8 @@ const struct settings *node_settings(const struct node *node);
  * changed. `settings` is only read. */
 MUST_CHECK int node_reload(struct node *node, const struct settings *settings,
                            struct issuers *issuers, const struct policy *policy);
+/* The issuers alone. The same rules. */
+MUST_CHECK int node_reload_issuers(struct node *node, struct issuers *issuers);
 unsigned node_max_connections(const struct node *node); /* as it stands now; thread any */
 
 enum publication_result {
@@ -118,6 +120,7 @@ struct node_stats {
     unsigned long long backlog; /* accepted, not yet announced */
     int64_t started_wall_ms;
     unsigned workers;
+    unsigned keys, keys_awaited; /* signing keys; issuers of which none has been fetched yet */
 };
 void node_stats(const struct node *node, struct node_stats *ret);
 /* How many entries of the stream this hub has not announced yet. */

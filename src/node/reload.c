@@ -74,12 +74,27 @@ static void policy_replace(struct node *node, const struct policy *policy)
     policy_unref(before);
 }
 
+static struct reload *reload_new(const struct node *node)
+{
+    return calloc(1, sizeof(struct reload) + node->hubs_count * sizeof(struct reload_note));
+}
+
+static void replace_issuers(struct node *node, struct issuers *issuers, struct reload *reload)
+{
+    struct issuers *before = node->issuers;
+
+    node->issuers = issuers_ref(issuers);
+    issuers_unref(before);
+    atomic_store_explicit(&node->keys_count, issuers_keys_count(issuers), memory_order_relaxed);
+    atomic_store_explicit(&node->keys_awaited, issuers_awaited(issuers), memory_order_relaxed);
+    tell_hubs(node, reload);
+}
+
 int node_reload(struct node *node, const struct settings *settings, struct issuers *issuers,
                 const struct policy *policy)
 {
-    struct reload *reload = calloc(1, sizeof *reload + node->hubs_count * sizeof *reload->notes);
+    struct reload *reload = reload_new(node);
     struct hub_settings *numbers = &node->hub_settings;
-    struct issuers *before = node->issuers;
 
     if (!reload)
         return MCP_AUTH_E_NOMEM;
@@ -90,10 +105,18 @@ int node_reload(struct node *node, const struct settings *settings, struct issue
     numbers->rate_window_ms = settings->rate_window_ms;
     atomic_store_explicit(&node->max_connections, settings->max_connections, memory_order_relaxed);
     atomic_store_explicit(&node->publish_rate, settings->publish_rate, memory_order_relaxed);
-    node->issuers = issuers_ref(issuers);
-    issuers_unref(before);
     policy_replace(node, policy);
-    tell_hubs(node, reload);
+    replace_issuers(node, issuers, reload);
+    return 0;
+}
+
+int node_reload_issuers(struct node *node, struct issuers *issuers)
+{
+    struct reload *reload = reload_new(node);
+
+    if (!reload)
+        return MCP_AUTH_E_NOMEM;
+    replace_issuers(node, issuers, reload);
     return 0;
 }
 

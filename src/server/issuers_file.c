@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "keys/key_url.h"
 #include "mcp_auth/error.h"
 #include "model/limits.h"
 #include "server/file_text.h"
@@ -19,7 +20,7 @@
 #define FILE_PATH_ROOM (2 * FILE_PATH_SIZE_MAX + 1)
 
 /* The members that say where the keys are. */
-enum source { SOURCE_JWKS_FILE, SOURCE_PUBLIC_KEY_FILE, SOURCES };
+enum source { SOURCE_JWKS_FILE, SOURCE_PUBLIC_KEY_FILE, SOURCE_JWKS_URL, SOURCES };
 
 /* One issuer on its way in. Items: of the outline; JSON_OUTLINE_NONE: the member is not there. */
 struct entry {
@@ -174,12 +175,22 @@ static void algorithms_in(struct reading *reading, unsigned item, struct entry *
     }
 }
 
+static void url_in(struct reading *reading, unsigned item, struct entry *entry)
+{
+    const char *why;
+
+    text_in(reading, item, KEY_URL_SIZE_MAX, &entry->issuer.url);
+    why = bytes_present(entry->issuer.url) ? key_url_check(entry->issuer.url) : NULL;
+    if (why)
+        document_complain(&reading->document, item, "%s", why);
+}
+
 static void member_in(struct reading *reading, unsigned item, struct entry *entry)
 {
-    static const struct bytes words[] = {{"issuer", 6},     {"audience", 8},
-                                         {"tenants", 7},    {"jwks_file", 9},
-                                         {"comment", 7},    {"public_key_file", 15},
-                                         {"algorithms", 10}};
+    static const struct bytes words[] = {{"issuer", 6},      {"audience", 8},
+                                         {"tenants", 7},     {"jwks_file", 9},
+                                         {"comment", 7},     {"public_key_file", 15},
+                                         {"algorithms", 10}, {"jwks_url", 8}};
     struct document *document = &reading->document;
     struct bytes name = json_item_name(&document->outline.items[item]), path;
 
@@ -198,6 +209,9 @@ static void member_in(struct reading *reading, unsigned item, struct entry *entr
     } else if (bytes_equal(name, BYTES("public_key_file"))) {
         entry->source_items[SOURCE_PUBLIC_KEY_FILE] = item;
         text_in(reading, item, FILE_PATH_SIZE_MAX, &path);
+    } else if (bytes_equal(name, BYTES("jwks_url"))) {
+        entry->source_items[SOURCE_JWKS_URL] = item;
+        url_in(reading, item, entry);
     } else if (bytes_equal(name, BYTES("comment"))) {
         (void)document_has_type(document, item, JSON_STRING);
     } else {
@@ -233,8 +247,8 @@ static void check_whole(struct reading *reading, const struct entry *entry)
                           "has no tenants: those it may speak for; \"*\" is any");
     if (sources != 1)
         document_complain(document, entry->item,
-                          "must have one of jwks_file and public_key_file; it has %s",
-                          sources == 0 ? "none" : "both");
+                          "must have one of jwks_file, jwks_url and public_key_file; it has %u",
+                          sources);
 }
 
 /* A relative path begins where the file is that names it. */
@@ -254,9 +268,13 @@ static void keys_in(struct reading *reading, struct entry *entry)
     unsigned item = jwks != JSON_OUTLINE_NONE ? jwks : entry->source_items[SOURCE_PUBLIC_KEY_FILE];
     struct bytes text = json_item_text(&reading->document.outline.items[item]);
     char path[FILE_PATH_ROOM], place[MISTAKE_PLACE_SIZE];
-    int r = keyring_new(&entry->issuer.keys,
-                        entry->algorithms ? entry->algorithms : reading->settings->jwt_algorithms);
+    int r;
 
+    entry->issuer.algorithms =
+        entry->algorithms ? entry->algorithms : reading->settings->jwt_algorithms;
+    r = keyring_new(&entry->issuer.keys, entry->issuer.algorithms);
+    if (r == 0 && bytes_present(entry->issuer.url))
+        return; /* they come later */
     if (r == 0 && full_path(reading, text, path) < 0) {
         document_complain(&reading->document, item, "is too long a path");
         return;

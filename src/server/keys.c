@@ -14,7 +14,7 @@
 bool keys_configured(const struct settings *settings)
 {
     return bytes_present(settings->jwt_secret) || bytes_present(settings->jwt_public_key_file) ||
-           bytes_present(settings->jwks_file);
+           bytes_present(settings->jwks_file) || bytes_present(settings->jwks_url);
 }
 
 bool keys_next_notice(struct bytes *rest, struct bytes *ret_line, bool *ret_refused)

@@ -47,7 +47,8 @@ static int keys_read(struct load *load, settings_problem problem, void *owner)
     if (keys_configured(load->settings) || bytes_present(load->settings->issuers_file))
         return issuers_load(load->settings, &told, &load->issuers);
     problem(owner, "no key is set: set MCP_AUTH_JWT_SECRET (openssl rand -base64 48 makes one), "
-                   "MCP_AUTH_JWT_PUBLIC_KEY_FILE, MCP_AUTH_JWKS_FILE or MCP_AUTH_ISSUERS_FILE, or "
+                   "MCP_AUTH_JWT_PUBLIC_KEY_FILE, MCP_AUTH_JWKS_FILE, MCP_AUTH_JWKS_URL or "
+                   "MCP_AUTH_ISSUERS_FILE, or "
                    "try with serve --dev");
     return MCP_AUTH_E_INVALID;
 }

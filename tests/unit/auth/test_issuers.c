@@ -17,6 +17,16 @@
 static const struct bytes a_tenants[] = {{"t2", 2}, {"", 0}, {"t1", 2}};
 static struct token_rules rules;
 
+static void begin(void)
+{
+    rules = (struct token_rules){
+        .claims = {BYTES("sub"), BYTES("name"), BYTES("roles"), BYTES("permissions"),
+                   BYTES("tenant_id")},
+        .issuer = BYTES(SETTINGS_ISSUER),
+        .age_max_ms = INT64_C(30) * 86400000,
+    };
+}
+
 /* A: RSA, for t1, t2 and no tenant. B: Ed25519, any tenant, any audience. The settings: a secret. */
 static struct issuers *three(void)
 {
@@ -33,12 +43,7 @@ static struct issuers *three(void)
     };
     struct issuers *issuers;
 
-    rules = (struct token_rules){
-        .claims = {BYTES("sub"), BYTES("name"), BYTES("roles"), BYTES("permissions"),
-                   BYTES("tenant_id")},
-        .issuer = BYTES(SETTINGS_ISSUER),
-        .age_max_ms = INT64_C(30) * 86400000,
-    };
+    begin();
     CHECK_EQ(issuers_new(&issuers, rest, named, 2), 0);
     keyring_unref(rest);
     keyring_unref(rsa);
@@ -246,4 +251,60 @@ TEST(many_issuers_with_many_tenants_are_each_found)
     keyring_unref(ring);
     free(tenants);
     free(texts);
+}
+
+struct asked {
+    unsigned count, last, released;
+};
+
+static void asked_lacking(void *owner, unsigned source)
+{
+    struct asked *asked = owner;
+
+    asked->count++;
+    asked->last = source;
+}
+
+static void asked_release(void *owner)
+{
+    ((struct asked *)owner)->released++;
+}
+
+TEST(a_key_that_an_issuer_with_an_address_lacks_is_asked_for)
+{
+    static const struct issuers_port port = {asked_lacking, asked_release};
+    struct keyring *rest = tokens_ring(SECRET, NULL), *ring = tokens_ring(SECRET_48, NULL);
+    struct issuer named[] = {{.name = BYTES(A),
+                              .audience = BYTES("*"),
+                              .any_tenant = true,
+                              .url = BYTES("https://a.example/jwks"),
+                              .source = 7,
+                              .awaited = true,
+                              .keys = ring},
+                             {.name = BYTES(B), .audience = BYTES("*"), .keys = ring}};
+    struct issuers *issuers;
+    struct asked asked = {0};
+
+    CHECK_EQ(issuers_new(&issuers, rest, named, 2), 0);
+    CHECK_EQ(issuers_awaited(issuers), 1);
+    CHECK_TEXT(issuers_find(issuers, BYTES(A))->url, "https://a.example/jwks");
+    begin();
+    rules.issuer = (struct bytes){0};
+    CHECK_EQ(ask(issuers, BY_RSA, ",\"iss\":\"" A "\"", NULL), AUTH_FAILED); /* nobody is there */
+    issuers->port = &port;
+    issuers->owner = &asked;
+    CHECK_EQ(ask(issuers, BY_RSA, ",\"iss\":\"" A "\"", NULL), AUTH_FAILED);
+    CHECK_EQ(asked.count, 1);
+    CHECK_EQ(asked.last, 6);
+    CHECK_EQ(ask(issuers, BY_RSA, ",\"iss\":\"" B "\"", NULL), AUTH_FAILED); /* has no address */
+    CHECK_EQ(ask(issuers, BY_RSA, "", NULL), AUTH_FAILED);
+    issuers_lack(issuers, issuers_find(issuers, BYTES(A)), (struct bytes){0}); /* names no key */
+    CHECK_EQ(asked.count, 1);
+    issuers_ref(issuers);
+    issuers_unref(issuers);
+    CHECK_EQ(asked.released, 0);
+    issuers_unref(issuers);
+    CHECK_EQ(asked.released, 1);
+    keyring_unref(rest);
+    keyring_unref(ring);
 }

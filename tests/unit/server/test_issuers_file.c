@@ -118,8 +118,8 @@ TEST(each_mistake_is_told_with_its_place)
         {"{\"issuers\":[{\"issuer\":\"a\",\"audience\":\"*\",\"jwks_file\":\"keys.json\"}]}",
          "/issuers/0: has no tenants"},
         {"{\"issuers\":[{\"issuer\":\"a\",\"audience\":\"*\",\"tenants\":\"*\"}]}",
-         "/issuers/0: must have one of jwks_file and public_key_file; it has none"},
-        {"{\"issuers\":[{\"issuer\":\"a\",\"public_key_file\":\"p\"," REST "}]}", "it has both"},
+         "/issuers/0: must have one of jwks_file, jwks_url and public_key_file; it has 0"},
+        {"{\"issuers\":[{\"issuer\":\"a\",\"public_key_file\":\"p\"," REST "}]}", "it has 2"},
         {"{\"issuers\":[{\"issuer\":\"a\",\"audience\":\"*\",\"tenants\":[],\"jwks_file\":\"k\"}]}",
          "/issuers/0/tenants: must have 1 to 1000 tenants"},
         {"{\"issuers\":[{\"issuer\":\"a\",\"audience\":\"*\",\"tenants\":\"t\",\"jwks_file\":"

@@ -173,6 +173,9 @@ async def test_without_the_provider_the_server_starts_says_so_and_recovers(autho
         provide(key, port=port)
         server.wait_log("INFO keys are fetched again", 30)
         assert server.request("GET", "/readyz").status == 200
+        metrics = server.request("GET", "/metrics").body.decode()
+        assert "mcp_auth_signing_keys 1\n" in metrics
+        assert "mcp_auth_issuers_awaiting_keys 0\n" in metrics
         client = await join(server, "u", token=key.mint("u"))
         warnings = [line for line in server.lines if "keys cannot be fetched" in line]
         assert len(warnings) == 1 and " WARNING " in warnings[0], warnings

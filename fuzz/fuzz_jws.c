@@ -18,7 +18,7 @@
             __builtin_trap(); \
     } while (0)
 
-static struct keyring *ring;
+static struct issuers *issuers;
 static struct fence_table fences;
 
 /* P-256, made for this file. */
@@ -32,11 +32,13 @@ static void prepare(void)
 {
     static const uint8_t seed[16];
     struct fence fence = {BYTES(""), BYTES("fenced"), FENCE_EVERYTHING, {0}, NOW_MS};
+    struct keyring *ring;
     const char *why;
 
     HOLD(keyring_new(&ring, 0) == 0);
     HOLD(keyring_add_secret(ring, SECRET, &why) == 0);
     HOLD(keyring_add_pem(ring, bytes_of(public_key), &why) == 0);
+    HOLD(issuers_new(&issuers, ring, NULL, 0) == 0);
     fence_table_init(&fences, seed);
     HOLD(fence_table_add(&fences, &fence) == 0);
 }
@@ -60,7 +62,7 @@ static enum auth_result ask(struct bytes token, bool pointers, struct identity *
         rules.audience = BYTES("me");
     }
     *ret = NULL;
-    result = authenticate(ring, &rules, &fences, token, NOW_MS, ret, &why);
+    result = authenticate(issuers, &rules, &fences, token, NOW_MS, ret, &why);
     HOLD((result == AUTH_OK) == (*ret != NULL));
     HOLD((result == AUTH_OK) == (why == NULL));
     return result;
@@ -104,7 +106,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct identity *identity;
     struct bytes text;
 
-    if (!ring)
+    if (!issuers)
         prepare();
     if (size == 0)
         return 0;

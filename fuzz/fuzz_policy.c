@@ -16,7 +16,7 @@ struct told {
 };
 
 /* The place is in the text, and the words are fit for a terminal. */
-static void check_problem(void *owner, const struct policy_problem *problem)
+static void check_problem(void *owner, const struct document_problem *problem)
 {
     struct told *told = owner;
     char text[POLICY_PROBLEM_TEXT_SIZE];

@@ -19,8 +19,8 @@ static void put_reason(struct strbuf *out, bool *some, const char *text)
     json_put_string(out, bytes_of(text));
 }
 
-/* Appends the reasons as an array. True when there is none. */
-static bool put_reasons(struct strbuf *out, const struct api *api, const struct exchange *exchange,
+/* Appends the reasons as an array. */
+static void put_reasons(struct strbuf *out, const struct api *api, const struct exchange *exchange,
                         const struct node_stats *stats)
 {
     bool some = false;
@@ -32,10 +32,21 @@ static bool put_reasons(struct strbuf *out, const struct api *api, const struct 
         put_reason(out, &some, "shutting down");
     if (net_is_pausing(exchange_net(exchange)))
         put_reason(out, &some, "out of file descriptors");
+    if (stats->keys_awaited > 0)
+        put_reason(out, &some, "signing keys not fetched yet: their issuer's tokens are refused");
     if (stats->active_connections >= node_max_connections(api->node))
         put_reason(out, &some, "WEBSOCKET_MAX_CONNECTIONS reached");
     strbuf_putc(out, ']');
-    return !some;
+}
+
+/* Without its bus an instance still serves who is here (R74): a reason, not a refusal. So is an
+ * issuer whose keys have not come, as long as there are others'. */
+static bool is_ready(const struct api *api, const struct exchange *exchange,
+                     const struct node_stats *stats)
+{
+    return !net_is_draining(exchange_net(exchange)) && !net_is_pausing(exchange_net(exchange)) &&
+           stats->active_connections < node_max_connections(api->node) &&
+           (stats->keys_awaited == 0 || stats->keys > 0);
 }
 
 void ready_get(struct exchange *exchange)
@@ -48,10 +59,8 @@ void ready_get(struct exchange *exchange)
     node_stats(api->node, &stats);
     strbuf_init(&json, 4096);
     strbuf_init(&reasons, 2048);
-    /* Without its bus an instance still serves who is here (R74): a reason, not a refusal. */
-    ready =
-        put_reasons(&reasons, api, exchange, &stats) ||
-        (stats.bus == BUS_DEGRADED && stats.active_connections < node_max_connections(api->node));
+    put_reasons(&reasons, api, exchange, &stats);
+    ready = is_ready(api, exchange, &stats);
     strbuf_puts(&json, ready ? "{\"status\":\"ready\"" : "{\"status\":\"not ready\"");
     if (exchange->is_local || exchange->has_api_key) {
         static const char *const bus[] = {"ok", "degraded", "none"};

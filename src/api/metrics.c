@@ -68,6 +68,9 @@ static void put_events(struct strbuf *out, const struct node_stats *stats)
         "Events of the security family.");
     put(out, "effects_total", "counter", stats->effects, "Events that took authority away.");
     put(out, "fences", "gauge", stats->fences, "Fences in force.");
+    put(out, "signing_keys", "gauge", stats->keys, "Keys that tokens are verified by.");
+    put(out, "issuers_awaiting_keys", "gauge", stats->keys_awaited,
+        "Issuers whose keys have not been fetched yet.");
     put(out, "history_events", "gauge", stats->history_events, "Events kept for resuming.");
     put(out, "dedupe_ids", "gauge", stats->dedupe_ids, "Ids kept to know an event again.");
     put(out, "backlog_events", "gauge", stats->backlog,

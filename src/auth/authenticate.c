@@ -43,11 +43,6 @@ static bool read_time(const json_t *value, int64_t *ret_ms)
     return false;
 }
 
-static bool any_will_do(struct bytes configured)
-{
-    return !bytes_present(configured) || bytes_equal(configured, BYTES("*"));
-}
-
 /* RFC 7519 section 4.1.3: a string, or an array of strings. */
 static bool names_audience(const json_t *value, struct bytes audience)
 {
@@ -65,16 +60,18 @@ static bool names_audience(const json_t *value, struct bytes audience)
     return found;
 }
 
-static enum auth_result check_names(const json_t *payload, const struct token_rules *rules,
-                                    const char **ret_why)
+static enum auth_result check_names(const json_t *payload, const struct issuer *issuer,
+                                    const struct token_rules *rules, const char **ret_why)
 {
-    const json_t *issuer = json_object_get(payload, "iss");
+    const json_t *name = json_object_get(payload, "iss");
+    bool named = bytes_present(issuer->name);
+    struct bytes wanted = named ? issuer->name : rules->issuer;
+    struct bytes audience = named ? issuer->audience : rules->audience;
 
-    if (!any_will_do(rules->issuer) &&
-        !(json_is_string(issuer) && bytes_equal(json_text(issuer), rules->issuer)))
+    if ((named || !issuer_any(wanted)) &&
+        !(json_is_string(name) && bytes_equal(json_text(name), wanted)))
         return refuse(ret_why, "iss is not the configured issuer");
-    if (!any_will_do(rules->audience) &&
-        !names_audience(json_object_get(payload, "aud"), rules->audience))
+    if (!issuer_any(audience) && !names_audience(json_object_get(payload, "aud"), audience))
         return refuse(ret_why, "aud does not name the configured audience");
     return AUTH_OK;
 }
@@ -144,7 +141,7 @@ static enum auth_result make_identity(const struct token_rules *rules,
     return r < 0 ? AUTH_NOMEM : AUTH_OK;
 }
 
-static enum auth_result check_payload(const struct token_rules *rules,
+static enum auth_result check_payload(const struct issuer *issuer, const struct token_rules *rules,
                                       const struct fence_table *fences, const json_t *payload,
                                       int64_t wall_ms, uint64_t key_fingerprint,
                                       struct identity **ret, const char **ret_why)
@@ -153,14 +150,18 @@ static enum auth_result check_payload(const struct token_rules *rules,
     enum auth_result result;
     int r;
 
-    result = check_names(payload, rules, ret_why);
+    result = check_names(payload, issuer, rules, ret_why);
     if (result != AUTH_OK)
         return result;
     r = claims_read(payload, &rules->claims, &room, ret_why);
     if (r < 0)
         return r == MCP_AUTH_E_NOMEM ? AUTH_NOMEM : AUTH_FAILED;
     room.claims.key_fingerprint = key_fingerprint;
-    result = check_times(payload, rules, wall_ms, &room.claims, ret_why);
+    room.claims.issuer_mark = issuer_mark(json_member_text(payload, "iss"));
+    if (issuer_speaks_for(issuer, room.claims.tenant))
+        result = check_times(payload, rules, wall_ms, &room.claims, ret_why);
+    else
+        result = refuse(ret_why, "the issuer does not speak for this tenant");
     if (result == AUTH_OK)
         result = make_identity(rules, fences, &room.claims, ret, ret_why);
     free(room.items);
@@ -185,11 +186,12 @@ static enum auth_result check_signature(const struct keyring *keys, const struct
     return r < 0 ? refuse(ret_why, "no key verifies the signature") : AUTH_OK;
 }
 
-enum auth_result authenticate(const struct keyring *keys, const struct token_rules *rules,
+enum auth_result authenticate(const struct issuers *issuers, const struct token_rules *rules,
                               const struct fence_table *fences, struct bytes token, int64_t wall_ms,
                               struct identity **ret, const char **ret_why)
 {
     enum auth_result result;
+    const struct issuer *issuer;
     uint64_t key_fingerprint = 0;
     struct jws jws;
     int r;
@@ -200,9 +202,13 @@ enum auth_result authenticate(const struct keyring *keys, const struct token_rul
     r = jws_read(token, &jws, ret_why);
     if (r < 0)
         return r == MCP_AUTH_E_NOMEM ? AUTH_NOMEM : AUTH_FAILED;
-    result = check_signature(keys, &jws, &key_fingerprint, ret_why);
-    if (result == AUTH_OK) /* and only now is any claim looked at */
-        result = check_payload(rules, fences, jws.payload, wall_ms, key_fingerprint, ret, ret_why);
+    issuer = issuers_find(issuers, json_member_text(jws.payload, "iss"));
+    result = check_signature(issuer->keys, &jws, &key_fingerprint, ret_why);
+    if (result == AUTH_FAILED)
+        issuers_lack(issuers, issuer, jws.kid);
+    if (result == AUTH_OK) /* and only now is any claim believed */
+        result = check_payload(issuer, rules, fences, jws.payload, wall_ms, key_fingerprint, ret,
+                               ret_why);
     jws_done(&jws);
     assert(result == AUTH_OK || *ret_why);
     return result;

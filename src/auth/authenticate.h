@@ -5,13 +5,14 @@
 
 #include "auth/claims_map.h"
 #include "auth/fence_table.h"
-#include "auth/keyring.h"
+#include "auth/issuers.h"
 #include "model/identity.h"
 
 /* As configured; borrowed, immutable, shared by all threads. */
 struct token_rules {
     struct claims_map claims;
     struct authority_rules authority;
+    /* Of the tokens that are from no issuer that was named (auth/issuers.h). */
     struct bytes issuer;   /* absent: any. "*" is any, explicitly */
     struct bytes audience; /* absent: any. Else aud (string or array) must contain it */
     int64_t leeway_ms;     /* for exp, nbf, iat */
@@ -32,7 +33,8 @@ MUST_CHECK int authority_evaluate(struct identity **ret, const struct claims *cl
                                   const struct fence_table *fences,
                                   const struct authority_rules *rules);
 
-/* The signature is verified before any claim is looked at. exp is required (NumericDate, may have
+/* The signature is verified before any claim is believed; of `iss` alone is asked before whose keys
+ * are to verify it. What is said afterwards must be the issuer's to say: aud and tenant. exp is required (NumericDate, may have
  * a fraction; must be finite and within +-10^11 s); nbf and iat, when present, are numbers too: nbf
  * or iat in the future beyond the leeway is AUTH_FAILED; iss and aud as configured.
  *
@@ -48,7 +50,7 @@ MUST_CHECK int authority_evaluate(struct identity **ret, const struct claims *cl
  * before AUTH_EXPIRED before AUTH_FENCED. `fences` may be NULL: none. *ret_why: a static word for
  * the log, never shown to the peer; NULL with AUTH_OK. Thread: any, as far as `fences` is the
  * caller's own. */
-enum auth_result authenticate(const struct keyring *keys, const struct token_rules *rules,
+enum auth_result authenticate(const struct issuers *issuers, const struct token_rules *rules,
                               const struct fence_table *fences, struct bytes token, int64_t wall_ms,
                               struct identity **ret, const char **ret_why);
 

@@ -62,8 +62,15 @@ void keyring_unref(struct keyring *ring)
         return;
     for (unsigned i = 0; i < ring->keys_count; i++)
         key_done(&ring->keys[i]);
+    keyring_unref(ring->more);
     free(ring->keys);
     free(ring);
+}
+
+void keyring_join(struct keyring *ring, struct keyring *more)
+{
+    assert(!ring->more);
+    ring->more = keyring_ref(more);
 }
 
 unsigned keyring_algorithms(const struct keyring *ring)
@@ -72,7 +79,8 @@ unsigned keyring_algorithms(const struct keyring *ring)
 
     for (unsigned i = 0; i < ring->keys_count; i++)
         algorithms |= ring->keys[i].algorithms;
-    return algorithms & ring->allowed;
+    algorithms &= ring->allowed;
+    return ring->more ? algorithms | keyring_algorithms(ring->more) : algorithms;
 }
 
 int keyring_add_key(struct keyring *ring, struct key *key, const char **ret_why)
@@ -209,17 +217,17 @@ int keyring_verify(const struct keyring *ring, enum jwt_algorithm algorithm, str
     int r = MCP_AUTH_E_REFUSED;
 
     assert(algorithm < JWT_ALGORITHMS);
-    if (!(ring->allowed & BIT(algorithm)))
-        return r;
     for (unsigned i = 0; i < ring->keys_count && r == MCP_AUTH_E_REFUSED; i++) {
         const struct key *key = &ring->keys[i];
 
-        if (!(key->algorithms & BIT(algorithm)) || !may_be_meant(key, kid))
+        if (!(key->algorithms & ring->allowed & BIT(algorithm)) || !may_be_meant(key, kid))
             continue;
         r = key_verify(key, algorithm, signed_part, signature);
         if (r == 0 && ret_fingerprint)
             *ret_fingerprint = key->fingerprint;
     }
+    if (r == MCP_AUTH_E_REFUSED && ring->more)
+        r = keyring_verify(ring->more, algorithm, kid, signed_part, signature, ret_fingerprint);
     return r;
 }
 
@@ -228,5 +236,18 @@ bool keyring_has(const struct keyring *ring, uint64_t fingerprint)
     for (unsigned i = 0; i < ring->keys_count; i++)
         if (ring->keys[i].fingerprint == fingerprint)
             return true;
-    return false;
+    return ring->more && keyring_has(ring->more, fingerprint);
+}
+
+bool keyring_has_kid(const struct keyring *ring, struct bytes kid)
+{
+    for (unsigned i = 0; i < ring->keys_count; i++)
+        if (bytes_present(ring->keys[i].kid) && bytes_equal(ring->keys[i].kid, kid))
+            return true;
+    return ring->more && keyring_has_kid(ring->more, kid);
+}
+
+unsigned keyring_count(const struct keyring *ring)
+{
+    return ring->keys_count + (ring->more ? keyring_count(ring->more) : 0);
 }

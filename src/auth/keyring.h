@@ -44,8 +44,9 @@ struct keyring {
     atomic_uint refs;
     struct key *keys;
     unsigned keys_count;
-    unsigned allowed;    /* bits of enum jwt_algorithm */
-    uint64_t generation; /* a new number for each keyring of the process */
+    unsigned allowed;     /* bits of enum jwt_algorithm */
+    uint64_t generation;  /* a new number for each keyring of the process */
+    struct keyring *more; /* its keys count as this ring's; NULL: none */
 };
 
 /* An empty ring to add keys to. `algorithms`: bits of enum jwt_algorithm that may be used at all
@@ -60,6 +61,8 @@ MUST_CHECK int keyring_add_secret(struct keyring *ring, struct bytes secret, con
  * exponent, EC on P-256, P-384, P-521, or Ed25519. A private key is refused with a warning text.
  * All blocks or, on an error, none. Such keys have no kid. */
 MUST_CHECK int keyring_add_pem(struct keyring *ring, struct bytes pem, const char **ret_why);
+/* The keys of another ring as well, which is referenced; before this one is shared. */
+void keyring_join(struct keyring *ring, struct keyring *more);
 struct keyring *keyring_ref(struct keyring *ring);
 void keyring_unref(struct keyring *ring); /* wipes secrets */
 /* The algorithms that at least one key here serves and that are allowed. */
@@ -75,5 +78,7 @@ MUST_CHECK int keyring_verify(const struct keyring *ring, enum jwt_algorithm alg
                               uint64_t *ret_fingerprint);
 /* Is the key with this fingerprint here? What it has signed is to be trusted no longer when not. */
 bool keyring_has(const struct keyring *ring, uint64_t fingerprint);
+bool keyring_has_kid(const struct keyring *ring, struct bytes kid);
+unsigned keyring_count(const struct keyring *ring);
 
 #endif

@@ -12,8 +12,8 @@
 
 /* The texts come out of one token; besides them stand a size each and the fixed numbers. */
 #define KEY_SIZE_MAX \
-    (TOKEN_SIZE_MAX + 1u + sizeof(uint64_t) + (CLAIM_ITEMS_MAX + 3u) * sizeof(uint16_t))
-#define KEY_CLAIMS_AT (1u + sizeof(uint64_t))
+    (KEY_CLAIMS_AT + TOKEN_SIZE_MAX + (CLAIM_ITEMS_MAX + 3u) * sizeof(uint16_t))
+#define KEY_CLAIMS_AT (1u + 2 * sizeof(uint64_t))
 _Static_assert(TOKEN_SIZE_MAX <= UINT16_MAX && CLAIM_ITEMS_MAX <= UINT16_MAX, "sizes fit");
 
 static struct bytes authority_key(const void *item)
@@ -70,7 +70,8 @@ static struct bytes compose_key(char *ret, const struct identity *identity)
     char *at = ret;
 
     *at++ = identity->admin ? 'a' : 'o';
-    memcpy(at, &claims->key_fingerprint, sizeof claims->key_fingerprint);
+    memcpy(at, &claims->key_fingerprint, sizeof(uint64_t));
+    memcpy(at + sizeof(uint64_t), &claims->issuer_mark, sizeof(uint64_t));
     at = put_text(ret + KEY_CLAIMS_AT, claims->tenant);
     at = put_list(at, claims->roles, claims->roles_count);
     at = put_list(at, claims->permissions, claims->permissions_count);
@@ -104,6 +105,7 @@ static void point_claims(struct authority *authority, struct bytes *lists,
     authority->claims = (struct claims){
         .issued_at_ms = NO_TIME,
         .key_fingerprint = claims->key_fingerprint,
+        .issuer_mark = claims->issuer_mark,
         .roles = lists,
         .roles_count = claims->roles_count,
         .permissions = lists + claims->roles_count,

@@ -10,7 +10,7 @@
 /* Ten thousand users share a handful of these. It stands in the index under each of its keys, and
  * its sessions stand in it, so that a session costs one place however many roles it has. */
 struct authority {
-    struct claims claims; /* tenant, roles, permissions, key_fingerprint; nothing of a person */
+    struct claims claims; /* tenant, roles, permissions, who vouched; nothing of a person */
     bool admin;
     unsigned held;    /* by who walks it: see authority_hold */
     uint64_t visited; /* the fan-out that met it last */

@@ -26,7 +26,7 @@ static int make_pings(struct hub *hub)
 }
 
 int hub_new(struct hub **ret, unsigned index, const struct hub_settings *settings,
-            struct keyring *keys, const struct hub_port *port, const struct random *random,
+            struct issuers *issuers, const struct hub_port *port, const struct random *random,
             struct position head, struct now now)
 {
     struct hub *hub = calloc(1, sizeof *hub);
@@ -37,7 +37,7 @@ int hub_new(struct hub **ret, unsigned index, const struct hub_settings *setting
         return MCP_AUTH_E_NOMEM;
     hub->index = index;
     hub->settings = *settings;
-    hub->keys = keyring_ref(keys);
+    hub->issuers = issuers_ref(issuers);
     hub->port = *port;
     hub->random = random;
     hub->head = head;
@@ -87,7 +87,7 @@ void hub_free(struct hub *hub)
     user_index_done(&hub->users);
     fence_table_done(&hub->fences);
     slab_done(&hub->sessions); /* asserts that all are gone */
-    keyring_unref(hub->keys);
+    issuers_unref(hub->issuers);
     free(hub);
 }
 

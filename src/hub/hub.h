@@ -114,7 +114,7 @@ struct hub_counters {
 };
 
 MUST_CHECK int hub_new(struct hub **ret, unsigned index, const struct hub_settings *settings,
-                       struct keyring *keys, const struct hub_port *port,
+                       struct issuers *issuers, const struct hub_port *port,
                        const struct random *random, struct position head, struct now now);
 void hub_free(struct hub *hub); /* every session must be gone (assert) */
 /* Tells the time, does what is due, and returns the next deadline (mono_ms; INT64_MAX: none). */
@@ -122,11 +122,12 @@ int64_t hub_advance(struct hub *hub, struct now now);
 int64_t hub_deadline(const struct hub *hub);
 const struct hub_counters *hub_counters(const struct hub *hub);
 unsigned hub_index(const struct hub *hub);
-/* New numbers (`tokens` stays the old ones' pointer or outlives the hub as they did), and a new
- * ring, which is referenced: every session whose token was verified by a key that is not there any
- * more is closed 4102, and who still waits with such a token in its handshake is at its sign-in.
+/* New numbers (`tokens` stays the old ones' pointer or outlives the hub as they did), and new
+ * issuers, which are referenced: every session whose token they would not vouch for any more, its
+ * key, its issuer or its tenant being withdrawn, is closed 4102, and who still waits with such a
+ * token in its handshake is at its sign-in.
  * A session keeps the heartbeat interval that it was told until it renews. */
-void hub_reload(struct hub *hub, const struct hub_settings *settings, struct keyring *keys);
+void hub_reload(struct hub *hub, const struct hub_settings *settings, struct issuers *issuers);
 
 /* From the bus, in the order of this hub's mailbox. */
 /* Phase one: what the event takes away is gone when this returns: from the fence table and from

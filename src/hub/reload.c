@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* reload.c: new numbers and a new keyring for a hub that runs. */
+/* reload.c: new numbers and new issuers for a hub that runs. */
 #include "hub/session.h"
 
 bool claims_withdrawn(const struct hub *hub, const struct claims *claims)
 {
-    return claims->key_fingerprint != 0 && !keyring_has(hub->keys, claims->key_fingerprint);
+    return claims->key_fingerprint != 0 &&
+           !issuers_vouch(hub->issuers, hub->settings.tokens->issuer, claims);
 }
 
-/* With a key goes what it has vouched for. */
+/* With a key, an issuer, or its word for a tenant goes what was vouched for. */
 static void close_withdrawn(struct hub *hub)
 {
     struct session *s;
@@ -18,13 +19,13 @@ static void close_withdrawn(struct hub *hub)
             session_close(s, CLOSE_TOKEN_REVOKED, -1);
 }
 
-void hub_reload(struct hub *hub, const struct hub_settings *settings, struct keyring *keys)
+void hub_reload(struct hub *hub, const struct hub_settings *settings, struct issuers *issuers)
 {
     hub->settings = *settings;
-    if (hub->keys == keys)
+    if (hub->issuers == issuers)
         return;
-    keyring_ref(keys);
-    keyring_unref(hub->keys);
-    hub->keys = keys;
+    issuers_ref(issuers);
+    issuers_unref(hub->issuers);
+    hub->issuers = issuers;
     close_withdrawn(hub);
 }

@@ -89,7 +89,7 @@ enum push_form { PUSH_WEBSOCKET, PUSH_STREAM, PUSH_DEFLATED, PUSH_FORMS };
 struct hub {
     unsigned index;
     struct hub_settings settings;
-    struct keyring *keys;
+    struct issuers *issuers;
     struct hub_port port;
     const struct random *random;
     struct now now;

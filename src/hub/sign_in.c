@@ -25,7 +25,7 @@ enum close_reason sign_in_refusal(enum auth_result result)
 enum auth_result hub_authenticate(struct hub *hub, struct bytes token, struct identity **ret,
                                   const char **ret_why)
 {
-    enum auth_result result = authenticate(hub->keys, hub->settings.tokens, &hub->fences, token,
+    enum auth_result result = authenticate(hub->issuers, hub->settings.tokens, &hub->fences, token,
                                            hub->now.wall_ms, ret, ret_why);
 
     if (result != AUTH_OK)

@@ -21,6 +21,7 @@ struct claims {
     const struct bytes *roles, *permissions;
     unsigned roles_count, permissions_count;
     uint64_t key_fingerprint; /* of the key that verified the token; 0: of none */
+    uint64_t issuer_mark;     /* of the name it says it is from; 0: none (auth/issuers.h) */
 };
 
 /* Which roles make an administrator. Borrowed; lives as long as the settings. */

@@ -37,7 +37,7 @@ static int make_parts(struct node *node)
     return r;
 }
 
-int node_new(struct node **ret, const struct settings *settings, struct keyring *keys)
+int node_new(struct node **ret, const struct settings *settings, struct issuers *issuers)
 {
     struct node *node = calloc(1, sizeof *node);
     int r;
@@ -45,7 +45,7 @@ int node_new(struct node **ret, const struct settings *settings, struct keyring 
     if (!node)
         return MCP_AUTH_E_NOMEM;
     node->settings = settings;
-    node->keys = keyring_ref(keys);
+    node->issuers = issuers_ref(issuers);
     atomic_init(&node->policy, &policy_default);
     atomic_init(&node->max_connections, settings->max_connections);
     atomic_init(&node->publish_rate, settings->publish_rate);
@@ -104,7 +104,7 @@ int node_attach(struct node *node, struct mailbox *mailbox, struct hub **ret)
         port.part = seats_part;
     }
     *hub = (struct node_hub){.node = node, .index = node->hubs_count, .mailbox = mailbox};
-    r = hub_new(&hub->hub, hub->index, &node->hub_settings, node->keys, &port, &random_kernel,
+    r = hub_new(&hub->hub, hub->index, &node->hub_settings, node->issuers, &port, &random_kernel,
                 history_head(node->history), node->now);
     if (r < 0)
         return r;
@@ -155,7 +155,7 @@ void node_free(struct node *node)
     fence_table_done(&node->fences);
     for (unsigned i = 0; i < node->hubs_count; i++)
         hub_free(node->hubs[i].hub);
-    keyring_unref(node->keys);
+    issuers_unref(node->issuers);
     policy_unref(atomic_load(&node->policy));
     free(node);
 }
@@ -210,6 +210,8 @@ void node_stats(const struct node *node, struct node_stats *ret)
         .bus = BUS_NONE,
         .started_wall_ms = node->started_wall_ms,
         .workers = node->hubs_count,
+        .keys = atomic_load_explicit(&node->keys_count, memory_order_relaxed),
+        .keys_awaited = atomic_load_explicit(&node->keys_awaited, memory_order_relaxed),
     };
     for (unsigned i = 0; i < node->hubs_count; i++)
         add_hub(&node->hubs[i], ret);

@@ -12,8 +12,9 @@
 
 struct node;
 
-/* Starts nothing. `settings` is borrowed and outlives the node. `keys` is referenced. */
-MUST_CHECK int node_new(struct node **ret, const struct settings *settings, struct keyring *keys);
+/* Starts nothing. `settings` is borrowed and outlives the node. `issuers` are referenced. */
+MUST_CHECK int node_new(struct node **ret, const struct settings *settings,
+                        struct issuers *issuers);
 /* Before node_start, once per event loop: makes the hub that this loop's thread will call. Notes
  * for it come through `mailbox` (the loop runs it: mailbox_run(mailbox, ...)). Both stay the
  * caller's thread's own; hub_free is called by node_free. */
@@ -27,14 +28,16 @@ void node_stop(struct node *node);
 void node_free(struct node *node); /* after node_stop and after the loops' threads have ended */
 const struct settings *node_settings(const struct node *node);
 
-/* What may change while an instance runs: of `settings` the numbers and the privacy, with keys and
- * policy as a whole (referenced; the policy's privacy wins when it gives one). Every hub follows by
- * a note and ends what a withdrawn key has vouched for; events that are taken in from now on follow
+/* What may change while an instance runs: of `settings` the numbers and the privacy, with issuers
+ * and policy as a whole (referenced; the policy's privacy wins when it gives one). Every hub follows
+ * by a note and ends what they do not vouch for any more; events that are taken in from now on follow
  * the new policy. Before node_attach as well. One thread at a time, never a hub's, and not once
  * node_stop was called; it may wait for a moment, nobody else does. MCP_AUTH_E_NOMEM: nothing
  * changed. `settings` is only read. */
-MUST_CHECK int node_reload(struct node *node, const struct settings *settings, struct keyring *keys,
-                           const struct policy *policy);
+MUST_CHECK int node_reload(struct node *node, const struct settings *settings,
+                           struct issuers *issuers, const struct policy *policy);
+/* The issuers alone. The same rules. */
+MUST_CHECK int node_reload_issuers(struct node *node, struct issuers *issuers);
 unsigned node_max_connections(const struct node *node); /* as it stands now; thread any */
 
 enum publication_result {
@@ -117,6 +120,7 @@ struct node_stats {
     unsigned long long backlog; /* accepted, not yet announced */
     int64_t started_wall_ms;
     unsigned workers;
+    unsigned keys, keys_awaited; /* signing keys; issuers of which none has been fetched yet */
 };
 void node_stats(const struct node *node, struct node_stats *ret);
 /* How many entries of the stream this hub has not announced yet. */

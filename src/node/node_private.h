@@ -31,13 +31,14 @@ struct publish_rate {
 struct node {
     const struct settings *settings;
     struct hub_settings hub_settings;
-    struct keyring *keys;
+    struct issuers *issuers;
     struct redaction redaction;
     uint64_t epoch;
     struct node_hub hubs[NODE_HUBS_MAX];
     unsigned hubs_count;
     atomic_uint admitted;                      /* places taken under WEBSOCKET_MAX_CONNECTIONS */
     atomic_uint max_connections, publish_rate; /* as last reloaded */
+    atomic_uint keys_count, keys_awaited;      /* of the issuers, the same */
     _Atomic(const struct policy *) policy;     /* one reference; node_policy takes another */
     atomic_uint policy_takers;                 /* in the middle of taking one */
     int64_t started_wall_ms;

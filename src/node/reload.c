@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* reload.c: numbers, keys and policy of an instance that runs: replaced whole, and told by notes. */
+/* reload.c: numbers, issuers and policy of an instance that runs: replaced whole, and told by notes. */
 #include <sched.h>
 #include <stdlib.h>
 
@@ -16,7 +16,7 @@ struct reload_note {
 struct reload {
     atomic_uint left;
     struct hub_settings settings;
-    struct keyring *keys; /* counted */
+    struct issuers *issuers; /* counted */
     struct reload_note notes[];
 };
 
@@ -24,7 +24,7 @@ static void reload_unref(struct reload *reload)
 {
     if (atomic_fetch_sub_explicit(&reload->left, 1, memory_order_acq_rel) > 1)
         return;
-    keyring_unref(reload->keys);
+    issuers_unref(reload->issuers);
     free(reload);
 }
 
@@ -32,14 +32,14 @@ static void reload_in_hub(struct note *note, void *context __attribute__((unused
 {
     struct reload_note *reload_note = container_of(note, struct reload_note, note);
 
-    hub_reload(reload_note->hub, &reload_note->reload->settings, reload_note->reload->keys);
+    hub_reload(reload_note->hub, &reload_note->reload->settings, reload_note->reload->issuers);
     reload_unref(reload_note->reload);
 }
 
 static void tell_hubs(struct node *node, struct reload *reload)
 {
     reload->settings = node->hub_settings;
-    reload->keys = keyring_ref(node->keys);
+    reload->issuers = issuers_ref(node->issuers);
     atomic_init(&reload->left, node->hubs_count + 1); /* one is ours, until all are told */
     for (unsigned i = 0; i < node->hubs_count; i++) {
         struct reload_note *note = &reload->notes[i];
@@ -74,12 +74,27 @@ static void policy_replace(struct node *node, const struct policy *policy)
     policy_unref(before);
 }
 
-int node_reload(struct node *node, const struct settings *settings, struct keyring *keys,
+static struct reload *reload_new(const struct node *node)
+{
+    return calloc(1, sizeof(struct reload) + node->hubs_count * sizeof(struct reload_note));
+}
+
+static void replace_issuers(struct node *node, struct issuers *issuers, struct reload *reload)
+{
+    struct issuers *before = node->issuers;
+
+    node->issuers = issuers_ref(issuers);
+    issuers_unref(before);
+    atomic_store_explicit(&node->keys_count, issuers_keys_count(issuers), memory_order_relaxed);
+    atomic_store_explicit(&node->keys_awaited, issuers_awaited(issuers), memory_order_relaxed);
+    tell_hubs(node, reload);
+}
+
+int node_reload(struct node *node, const struct settings *settings, struct issuers *issuers,
                 const struct policy *policy)
 {
-    struct reload *reload = calloc(1, sizeof *reload + node->hubs_count * sizeof *reload->notes);
+    struct reload *reload = reload_new(node);
     struct hub_settings *numbers = &node->hub_settings;
-    struct keyring *before = node->keys;
 
     if (!reload)
         return MCP_AUTH_E_NOMEM;
@@ -90,10 +105,18 @@ int node_reload(struct node *node, const struct settings *settings, struct keyri
     numbers->rate_window_ms = settings->rate_window_ms;
     atomic_store_explicit(&node->max_connections, settings->max_connections, memory_order_relaxed);
     atomic_store_explicit(&node->publish_rate, settings->publish_rate, memory_order_relaxed);
-    node->keys = keyring_ref(keys);
-    keyring_unref(before);
     policy_replace(node, policy);
-    tell_hubs(node, reload);
+    replace_issuers(node, issuers, reload);
+    return 0;
+}
+
+int node_reload_issuers(struct node *node, struct issuers *issuers)
+{
+    struct reload *reload = reload_new(node);
+
+    if (!reload)
+        return MCP_AUTH_E_NOMEM;
+    replace_issuers(node, issuers, reload);
     return 0;
 }
 

@@ -78,14 +78,16 @@ int settings_set_dev(struct settings_builder *builder)
     int secret = setting_find(BYTES("MCP_AUTH_JWT_SECRET"));
     int public_key = setting_find(BYTES("MCP_AUTH_JWT_PUBLIC_KEY_FILE"));
     int jwks = setting_find(BYTES("MCP_AUTH_JWKS_FILE"));
+    int address = setting_find(BYTES("MCP_AUTH_JWKS_URL"));
     unsigned char random[32];
     char text[BASE64URL_SIZE(sizeof random)];
     int r;
 
-    assert(secret >= 0 && public_key >= 0 && jwks >= 0);
+    assert(secret >= 0 && public_key >= 0 && jwks >= 0 && address >= 0);
     builder->dev = true;
     if (builder->values[secret].text || builder->files[secret].text ||
-        builder->values[public_key].text || builder->values[jwks].text)
+        builder->values[public_key].text || builder->values[jwks].text ||
+        builder->values[address].text)
         return 0;
     random_kernel.fill(random_kernel.owner, random, sizeof random);
     base64url_encode(random, sizeof random, text);

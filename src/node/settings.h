@@ -29,6 +29,9 @@ struct settings {
     int64_t history_ms, dedupe_ms;
     struct bytes jwt_secret;                                  /* absent when none */
     struct bytes jwt_public_key_file, jwks_file, policy_file; /* paths; absent when none */
+    struct bytes jwks_url, jwks_ca_file;
+    int64_t jwks_renew_ms;
+    struct bytes issuers_file; /* the same */
     unsigned jwt_algorithms;   /* bits of enum jwt_algorithm; 0: all that the keys serve */
     struct token_rules tokens; /* issuer, audience, leeway, age, claims, admin roles, skew */
     struct text_list admin_roles;

@@ -178,16 +178,22 @@ static void check_keys(struct finish *f)
     } hmacs[] = {{JWT_HS384, "HS384", 48}, {JWT_HS512, "HS512", 64}};
     unsigned hmac_bits = BIT(JWT_HS256) | BIT(JWT_HS384) | BIT(JWT_HS512);
     bool public_keys = bytes_present(s->jwt_public_key_file);
-    bool secret = bytes_present(s->jwt_secret);
+    bool secret = bytes_present(s->jwt_secret), fetched = bytes_present(s->jwks_url);
+    const char *source = public_keys ? "MCP_AUTH_JWT_PUBLIC_KEY_FILE" : "MCP_AUTH_JWKS_URL";
 
-    if (public_keys && !bytes_present(s->tokens.issuer))
-        finish_problem(f, "MCP_AUTH_TOKEN_ISSUER is needed with MCP_AUTH_JWT_PUBLIC_KEY_FILE: an "
-                          "issuer signs for more than this server; * is any");
-    if (public_keys && !bytes_present(s->tokens.audience))
-        finish_problem(f, "MCP_AUTH_TOKEN_AUDIENCE is needed with MCP_AUTH_JWT_PUBLIC_KEY_FILE: an "
-                          "issuer signs for more than this server; * is any");
+    if ((public_keys || fetched) && !bytes_present(s->tokens.issuer))
+        finish_problem(f,
+                       "MCP_AUTH_TOKEN_ISSUER is needed with %s: an issuer signs for more than "
+                       "this server; * is any",
+                       source);
+    if ((public_keys || fetched) && !bytes_present(s->tokens.audience))
+        finish_problem(f,
+                       "MCP_AUTH_TOKEN_AUDIENCE is needed with %s: an issuer signs for more "
+                       "than this server; * is any",
+                       source);
     /* What is in a key set is known once it has been read. */
-    if (s->jwt_algorithms == 0 || bytes_present(s->jwks_file) || (!secret && !public_keys))
+    if (s->jwt_algorithms == 0 || bytes_present(s->jwks_file) || fetched ||
+        (!secret && !public_keys))
         return;
     for (size_t i = 0; secret && i < ARRAY_COUNT(hmacs); i++)
         if ((s->jwt_algorithms & BIT(hmacs[i].algorithm)) && s->jwt_secret.size < hmacs[i].size)

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "keys/key_url.h"
 #include "mcp_auth/error.h"
 
 #define PLACE(member) offsetof(struct settings, member), sizeof(((struct settings *)0)->member)
@@ -59,11 +60,23 @@ const struct setting_rule setting_rules[] = {
     {"MCP_AUTH_JWKS_FILE", "--jwks-file", SETTING_TEXT, "", 1, PATH_SIZE_MAX, "a path", NULL,
      setting_check_plain, false, false, PLACE(jwks_file),
      "JSON Web Key Set of the keys of tokens; read again on SIGHUP"},
+    {"MCP_AUTH_JWKS_URL", "--jwks-url", SETTING_TEXT, "", 1, KEY_URL_SIZE_MAX, "an https address",
+     NULL, key_url_check, false, false, PLACE(jwks_url),
+     "address of a JSON Web Key Set: fetched, renewed, and asked again for a key it lacks"},
+    {"MCP_AUTH_JWKS_CA_FILE", "--jwks-ca-file", SETTING_TEXT, "", 1, PATH_SIZE_MAX, "a path", NULL,
+     setting_check_plain, false, false, PLACE(jwks_ca_file),
+     "PEM file of who may vouch for the addresses of key sets, instead of the system's"},
+    {"MCP_AUTH_JWKS_RENEW", "--jwks-renew", SETTING_SECONDS, "600", SECOND, DAY, "seconds", NULL,
+     NULL, false, false, PLACE(jwks_renew_ms),
+     "longest time until a fetched key set is fetched again"},
     {"MCP_AUTH_JWT_ALGORITHMS", "--jwt-algorithms", SETTING_ALGORITHMS, "", 0, 0,
      "of HS256 HS384 HS512 RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA, with commas "
      "between",
      NULL, NULL, false, false, PLACE(jwt_algorithms),
      "algorithms to accept; unset: all that the keys serve"},
+    {"MCP_AUTH_ISSUERS_FILE", "--issuers-file", SETTING_TEXT, "", 1, PATH_SIZE_MAX, "a path", NULL,
+     setting_check_plain, false, false, PLACE(issuers_file),
+     "JSON file of issuers with keys, audience and tenants of their own; read again on SIGHUP"},
     {"MCP_AUTH_TOKEN_ISSUER", "--token-issuer", SETTING_TEXT, "", 1, 1024, "bytes", NULL,
      setting_check_plain, false, false, PLACE(tokens.issuer),
      "the iss a token must have; * for any; needed with public keys"},
@@ -131,9 +144,9 @@ _Static_assert(ARRAY_COUNT(setting_rules) == SETTINGS_COUNT, "count the rows");
 
 /* Known from the protocol, one blank between: setting one is an error that says what it is, so
  * that nobody believes in a safeguard that is not there. */
-static const char later[] = " MCP_AUTH_DATA_DIR MCP_AUTH_JWKS_URL"
-                            " MCP_AUTH_BUS_DEADLINE_MS MCP_AUTH_TLS_CERT_FILE"
-                            " MCP_AUTH_TLS_KEY_FILE MCP_AUTH_REDIS_PLAIN MCP_AUTH_REDIS_PREFIX ";
+static const char later[] =
+    " MCP_AUTH_DATA_DIR MCP_AUTH_BUS_DEADLINE_MS MCP_AUTH_TLS_CERT_FILE"
+    " MCP_AUTH_TLS_KEY_FILE MCP_AUTH_REDIS_PLAIN MCP_AUTH_REDIS_PREFIX ";
 
 int setting_find(struct bytes name)
 {

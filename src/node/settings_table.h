@@ -34,7 +34,7 @@ struct setting_rule {
 
 /* Rows with a name of their own in code. The order of the table is that of the protocol's page. */
 extern const struct setting_rule setting_rules[];
-#define SETTINGS_COUNT 38u
+#define SETTINGS_COUNT 42u
 int setting_find(struct bytes name);                      /* an index, or MCP_AUTH_E_NOT_FOUND */
 int setting_find_named(const char *name, bool *ret_file); /* also by flag, NAME_FILE, --flag-file */
 bool setting_is_later(const char *name);                  /* of a version that is still to come */

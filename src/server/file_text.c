@@ -31,7 +31,7 @@ int file_text_read(struct strbuf *out, const char *setting, const char *path, si
 {
     FILE *file = fopen(path, "re");
     const char *why = file ? NULL : strerrordesc_np(errno);
-    char text[4400];
+    char text[14000]; /* a place in a file, and a path beginning with that file's folder */
     int r = MCP_AUTH_E_IO;
 
     strbuf_init(out, size_max + 1);

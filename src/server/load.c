@@ -1,31 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* load.c: all that a server is told: settings, keys and policy, checked against each other. */
+/* load.c: all that a server is told: settings, issuers and policy, checked against each other. */
 #include "server/load.h"
-
-#include <stdio.h>
 
 #include "mcp_auth/error.h"
 #include "model/limits.h"
 #include "server/file_text.h"
-#include "server/keys.h"
+#include "server/issuers_file.h"
+#include "server/mistake.h"
 #include "wire/policy_in.h"
-
-struct mistakes {
-    const char *path;
-    settings_problem problem;
-    void *owner;
-};
-
-/* "PATH:7:32: /events/user_deleted/effect: ...", as compilers say it, so that editors find it. */
-static void mistake(void *owner, const struct policy_problem *found)
-{
-    const struct mistakes *mistakes = owner;
-    char text[4800];
-
-    (void)snprintf(text, sizeof text, "%s:%u:%u: %s%s%s", mistakes->path, found->line,
-                   found->column, found->pointer, found->pointer[0] ? ": " : "", found->reason);
-    mistakes->problem(mistakes->owner, text);
-}
 
 static int policy_load(const struct settings *settings, settings_problem problem, void *owner,
                        const struct policy **ret)
@@ -42,7 +24,7 @@ static int policy_load(const struct settings *settings, settings_problem problem
     r = file_text_read(&text, name, settings->policy_file.data, POLICY_FILE_SIZE_MAX, problem,
                        owner);
     if (r == 0)
-        r = policy_in(ret, strbuf_bytes(&text), mistake, &mistakes);
+        r = policy_in(ret, strbuf_bytes(&text), mistake_tell, &mistakes);
     strbuf_done(&text);
     return r;
 }
@@ -60,10 +42,14 @@ static int privacy_check(const struct load *load, settings_problem problem, void
 
 static int keys_read(struct load *load, settings_problem problem, void *owner)
 {
-    if (keys_configured(load->settings))
-        return keys_load(load->settings, problem, owner, &load->notices, &load->keys);
+    struct keys_told told = {problem, owner, &load->notices};
+
+    if (keys_configured(load->settings) || bytes_present(load->settings->issuers_file))
+        return issuers_load(load->settings, &told, &load->issuers);
     problem(owner, "no key is set: set MCP_AUTH_JWT_SECRET (openssl rand -base64 48 makes one), "
-                   "MCP_AUTH_JWT_PUBLIC_KEY_FILE or MCP_AUTH_JWKS_FILE, or try with serve --dev");
+                   "MCP_AUTH_JWT_PUBLIC_KEY_FILE, MCP_AUTH_JWKS_FILE, MCP_AUTH_JWKS_URL or "
+                   "MCP_AUTH_ISSUERS_FILE, or "
+                   "try with serve --dev");
     return MCP_AUTH_E_INVALID;
 }
 
@@ -92,8 +78,7 @@ int load_read(struct load *ret, struct settings_builder *builder, bool with_keys
 void load_done(struct load *load)
 {
     settings_free(load->settings);
-    if (load->keys)
-        keyring_unref(load->keys);
+    issuers_unref(load->issuers);
     policy_unref(load->policy);
     strbuf_done(&load->notices);
     *load = (struct load){0};
@@ -106,10 +91,8 @@ void load_log_notices(const struct load *load)
 
     while (keys_next_notice(&rest, &line, &refused)) {
         if (refused)
-            log_write(LOG_WARNING, "a key of MCP_AUTH_JWKS_FILE is not used",
-                      LOG_TEXT("key", line));
+            log_write(LOG_WARNING, "a key of a key set is not used", LOG_TEXT("key", line));
         else
-            log_write(LOG_INFO, "a key of MCP_AUTH_JWKS_FILE is for something else",
-                      LOG_TEXT("key", line));
+            log_write(LOG_INFO, "a key of a key set is for something else", LOG_TEXT("key", line));
     }
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* load.h: all that a server is told: settings, keys and policy, checked against each other. */
+/* load.h: all that a server is told: settings, issuers and policy, checked against each other. */
 #ifndef SERVER_LOAD_H
 #define SERVER_LOAD_H
 
@@ -9,7 +9,7 @@
 
 struct load {
     struct settings *settings;
-    struct keyring *keys;
+    struct issuers *issuers;
     const struct policy *policy;
     struct strbuf notices; /* of keys: keys_next_notice */
 };

@@ -32,6 +32,7 @@ struct mcp_auth_server {
     struct load now;                 /* as it was told last; zeroed until it was reloaded */
     const struct settings *settings; /* of the start, which threads hold */
     struct node *node;
+    struct key_sets *sets;
     struct api api;
     struct net_config config;
     struct net_counters counters;
@@ -71,9 +72,11 @@ static int make_parts(mcp_auth_server *server)
     r = admission_new(&server->admission, UNAUTHENTICATED_MAX, UNAUTHENTICATED_PER_ADDRESS_MAX,
                       seed);
     if (r >= 0)
-        r = node_new(&server->node, server->settings, server->start.keys);
+        r = node_new(&server->node, server->settings, server->start.issuers);
     if (r >= 0)
-        r = node_reload(server->node, server->settings, server->start.keys, server->start.policy);
+        r = key_sets_new(&server->sets, &server->start, server->node, NULL);
+    if (r >= 0)
+        r = key_sets_apply(server->sets);
     if (r >= 0)
         r = api_init(&server->api, server->node, server->settings, &server->config,
                      server->settings->dev ? dev_tokens_json : NULL);
@@ -184,8 +187,11 @@ int mcp_auth_server_start(mcp_auth_server *server)
     if (r < 0)
         return r;
     server->logging = true;
-    r = node_start(server->node);
-    server->node_started = r >= 0;
+    r = key_sets_start(server->sets); /* before the first sign-in, which a worker takes */
+    if (r >= 0) {
+        r = node_start(server->node);
+        server->node_started = r >= 0;
+    }
     for (unsigned i = 0; i < server->workers_count && r >= 0; i++)
         r = worker_start(server->workers[i]);
     server->started = true; /* also half: stop ends what runs */
@@ -208,8 +214,8 @@ int mcp_auth_server_reload(mcp_auth_server *server, mcp_auth_options *options,
     if (!server->started || atomic_load(&server->stopping))
         return MCP_AUTH_E_STOPPING;
     before = server->now.settings ? &server->now : &server->start;
-    r = reload(&fresh, options_builder(options), server->node, &server->start, before, problem,
-               owner);
+    r = reload(&fresh, options_builder(options), server->node, &server->start, before,
+               &server->sets, problem, owner);
     if (r < 0)
         return r;
     load_done(&server->now);
@@ -323,6 +329,7 @@ void mcp_auth_server_stop(mcp_auth_server *server, int drain_ms)
     wait_until_gone(server, drain_ms);
     while (atomic_load(&server->visitors) > 0)
         sched_yield(); /* they never wait, and no more come in */
+    key_sets_stop(server->sets);
     /* The bus first: what was accepted is still announced, and effects wait for the workers. */
     if (server->node_started)
         node_stop(server->node);
@@ -340,6 +347,8 @@ void mcp_auth_server_free(mcp_auth_server *server)
     for (unsigned i = 0; i < server->workers_count; i++)
         worker_free(server->workers[i]);
     free(server->workers);
+    key_sets_stop(server->sets);
+    key_sets_unref(server->sets);
     node_free(server->node);
     observer_free(server->observer);
     listen_done(&server->listen);

@@ -11,7 +11,7 @@
 #include "base/random.h"
 #include "codec/jws.h"
 #include "model/limits.h"
-#include "server/keys.h"
+#include "server/issuers_file.h"
 #include "server/options.h"
 #include "server/token_compose.h"
 
@@ -86,17 +86,19 @@ static bool split(struct bytes token, struct bytes parts[3])
 }
 
 /* "valid" or "invalid" by the keys, whatever the claims say. */
-static const char *signature_word(const struct keyring *keys, struct bytes token)
+static const char *signature_word(const struct issuers *issuers, struct bytes token)
 {
+    const struct keyring *keys;
     struct jws jws;
     const char *why;
     int algorithm, r;
 
-    if (!keys || keys->keys_count == 0)
+    if (issuers_keys_count(issuers) == 0)
         return "not checked";
     if (jws_read(token, &jws, &why) < 0)
         return "invalid";
     algorithm = jwt_algorithm_find(bytes_of(jws.alg));
+    keys = issuers_find(issuers, json_member_text(jws.payload, "iss"))->keys;
     r = algorithm < 0
             ? algorithm
             : keyring_verify(keys, (enum jwt_algorithm)algorithm, jws.kid, jws.signed_part,
@@ -106,7 +108,7 @@ static const char *signature_word(const struct keyring *keys, struct bytes token
 }
 
 /* Would a server with these settings let it in now? *ret_why says why not, NULL when it would. */
-static int judge(const struct keyring *keys, const struct settings *settings, struct bytes token,
+static int judge(const struct issuers *issuers, const struct settings *settings, struct bytes token,
                  const char **ret_why)
 {
     struct fence_table fences;
@@ -115,12 +117,12 @@ static int judge(const struct keyring *keys, const struct settings *settings, st
     enum auth_result result;
 
     *ret_why = "no key to check it with";
-    if (!keys || keys->keys_count == 0)
+    if (issuers_keys_count(issuers) == 0)
         return 0;
     random_kernel.fill(random_kernel.owner, seed, sizeof seed);
     fence_table_init(&fences, seed);
-    result = authenticate(keys, &settings->tokens, &fences, token, clock_now().wall_ms, &identity,
-                          ret_why);
+    result = authenticate(issuers, &settings->tokens, &fences, token, clock_now().wall_ms,
+                          &identity, ret_why);
     if (result == AUTH_OK) {
         identity_unref(identity);
         *ret_why = NULL;
@@ -133,10 +135,11 @@ int mcp_auth_token_inspect(mcp_auth_options *options, const char *token, char **
 {
     struct bytes text, parts[3];
     struct settings *settings = NULL;
-    struct keyring *keys = NULL;
+    struct issuers *issuers = NULL;
     json_t *header = NULL, *claims = NULL;
     const char *why = NULL;
-    struct strbuf out;
+    struct strbuf out, notices;
+    const struct keys_told told = {quiet, NULL, &notices};
     char *answer;
     int r;
 
@@ -145,15 +148,16 @@ int mcp_auth_token_inspect(mcp_auth_options *options, const char *token, char **
     if (!split(text, parts))
         return MCP_AUTH_E_INVALID;
     strbuf_init(&out, 16 * TOKEN_SIZE_MAX);
+    strbuf_init(&notices, KEYS_NOTICES_SIZE_MAX);
     r = part_read(parts[0], &header);
     if (r == 0)
         r = part_read(parts[1], &claims);
     if (r == 0)
         r = settings_finish(options_builder(options), quiet, NULL, &settings);
     if (r == 0)
-        r = keys_load(settings, quiet, NULL, NULL, &keys);
+        r = issuers_load(settings, &told, &issuers);
     if (r == 0)
-        r = judge(keys, settings, text, &why);
+        r = judge(issuers, settings, text, &why);
     if (r < 0)
         goto end;
 
@@ -161,7 +165,7 @@ int mcp_auth_token_inspect(mcp_auth_options *options, const char *token, char **
     json_put_value(&out, header);
     strbuf_puts(&out, ",\"claims\":");
     json_put_value(&out, claims);
-    strbuf_printf(&out, ",\"signature\":\"%s\",\"accepted\":%s", signature_word(keys, text),
+    strbuf_printf(&out, ",\"signature\":\"%s\",\"accepted\":%s", signature_word(issuers, text),
                   why ? "false" : "true");
     if (why) {
         strbuf_puts(&out, ",\"why\":");
@@ -174,8 +178,9 @@ int mcp_auth_token_inspect(mcp_auth_options *options, const char *token, char **
     else
         *ret = answer;
 end:
+    strbuf_done(&notices);
     strbuf_done(&out);
-    keyring_unref(keys);
+    issuers_unref(issuers);
     settings_free(settings);
     json_decref(header);
     json_decref(claims);

@@ -4,13 +4,7 @@
 #define WIRE_POLICY_IN_H
 
 #include "model/policy.h"
-
-struct policy_problem {
-    unsigned line, column; /* from 1; 0: the file as a whole */
-    char pointer[256];     /* JSON Pointer (RFC 6901) of the value; "" for the whole */
-    char reason[256];
-};
-typedef void (*policy_problem_told)(void *owner, const struct policy_problem *problem);
+#include "wire/document.h"
 
 /* docs/policy.md says what the file looks like. What it does not name stays as in policy_default;
  * what withdraws authority by default withdraws as much, or the file says `"unenforced": true`.
@@ -18,11 +12,12 @@ typedef void (*policy_problem_told)(void *owner, const struct policy_problem *pr
  * to be. On success nothing is told.
  *
  * *ret is a reference of yours: policy_unref. MCP_AUTH_E_INVALID after telling, MCP_AUTH_E_NOMEM. */
-MUST_CHECK int policy_in(const struct policy **ret, struct bytes text, policy_problem_told told,
+MUST_CHECK int policy_in(const struct policy **ret, struct bytes text, document_told told,
                          void *owner);
 
 /* "line 7, column 9 (/events/role_revoked/effect): must be ...", for a log or a terminal. */
 #define POLICY_PROBLEM_TEXT_SIZE 600u
-void policy_problem_text(const struct policy_problem *problem, char ret[POLICY_PROBLEM_TEXT_SIZE]);
+void policy_problem_text(const struct document_problem *problem,
+                         char ret[POLICY_PROBLEM_TEXT_SIZE]);
 
 #endif

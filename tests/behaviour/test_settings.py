@@ -13,7 +13,7 @@ from serving import API_KEY, ROOT, SECRET, clean_environment, free_port, program
 from tokens import RSA, mint, pem
 
 KEY = {"MCP_AUTH_JWT_SECRET": SECRET}
-LATER = ["MCP_AUTH_DATA_DIR", "MCP_AUTH_JWKS_URL", "MCP_AUTH_BUS_DEADLINE_MS", "MCP_AUTH_TLS_CERT_FILE",
+LATER = ["MCP_AUTH_DATA_DIR", "MCP_AUTH_BUS_DEADLINE_MS", "MCP_AUTH_TLS_CERT_FILE",
          "MCP_AUTH_TLS_KEY_FILE", "MCP_AUTH_REDIS_PLAIN"]
 
 

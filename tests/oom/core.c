@@ -89,6 +89,7 @@ static void run_authenticate(void)
 {
     static const struct bytes admins[] = {{"a", 1}};
     static char token[1024];
+    struct issuer named = {.name = BYTES("n"), .audience = BYTES("*"), .any_tenant = true};
     struct token_rules rules = {
         .claims = {BYTES("sub"), BYTES("name"), BYTES("roles"), BYTES("permissions"),
                    BYTES("tenant_id")},
@@ -96,22 +97,26 @@ static void run_authenticate(void)
         .age_max_ms = INT64_C(86400000),
     };
     struct identity *identity = NULL;
+    struct issuers *issuers = NULL;
     struct keyring *ring;
     const char *why;
-    enum auth_result result;
+    enum auth_result result = AUTH_NOMEM;
 
     inject_hold(true);
     mint(token, sizeof token);
     OOM_CHECK(keyring_new(&ring, 0) == 0);
     OOM_CHECK(keyring_add_secret(ring, BYTES(OOM_SECRET), &why) == 0);
     inject_hold(false);
-    result =
-        authenticate(ring, &rules, NULL, bytes_of(token), INT64_C(1700000001000), &identity, &why);
+    named.keys = ring;
+    if (issuers_new(&issuers, ring, &named, 1) == 0)
+        result = authenticate(issuers, &rules, NULL, bytes_of(token), INT64_C(1700000001000),
+                              &identity, &why);
     OOM_CHECK(result == AUTH_OK || (inject_fired() && result == AUTH_NOMEM));
     if (result == AUTH_OK) {
         OOM_CHECK(identity->admin && identity->claims.roles_count == 2);
         identity_unref(identity);
     }
+    issuers_unref(issuers);
     keyring_unref(ring);
 }
 
@@ -143,7 +148,7 @@ static void run_settings(void)
     settings_builder_free(builder);
 }
 
-static void on_policy_problem(void *owner, const struct policy_problem *problem)
+static void on_policy_problem(void *owner, const struct document_problem *problem)
 {
     (void)problem;
     (*(unsigned *)owner)++;

@@ -55,7 +55,7 @@ static char tokens[PEERS][TOKEN_MAX];
 static struct entry entries[EVENTS + 1]; /* [n] */
 static struct peer peers[PEERS];
 static char perfect[PEERS][256]; /* what each gets when nothing fails */
-static struct keyring *ring;
+static struct issuers *issuers;
 static struct hub *hub;
 static struct now now;
 
@@ -279,7 +279,7 @@ static void run_hub(void)
     memset(peers, 0, sizeof peers);
     asked.there = false;
     now = (struct now){.mono_ms = 1000, .wall_ms = WALL_MS};
-    r = hub_new(&hub, 0, &settings, ring, &port, &random, (struct position){.epoch = 1}, now);
+    r = hub_new(&hub, 0, &settings, issuers, &port, &random, (struct position){.epoch = 1}, now);
     if (r < 0) {
         OOM_CHECK(r == MCP_AUTH_E_NOMEM && inject_fired());
         return;
@@ -373,10 +373,13 @@ static void run_broker(void)
 
 void hub_scenarios(void)
 {
+    struct keyring *ring;
     const char *why;
 
     OOM_CHECK(keyring_new(&ring, 0) == 0);
     OOM_CHECK(keyring_add_secret(ring, BYTES(OOM_SECRET), &why) == 0);
+    OOM_CHECK(issuers_new(&issuers, ring, NULL, 0) == 0);
+    keyring_unref(ring);
     for (unsigned i = 0; i < PEERS; i++)
         token_make(i);
     for (uint64_t n = 1; n <= EVENTS; n++) {
@@ -388,5 +391,5 @@ void hub_scenarios(void)
     oom_repeat("broker", INJECT_ALLOC, 0, run_broker);
     for (uint64_t n = 1; n <= EVENTS; n++)
         event_unref(entries[n].event);
-    keyring_unref(ring);
+    issuers_unref(issuers);
 }

@@ -123,6 +123,7 @@ void world_open(struct world *w, uint64_t seed)
     struct history_limits limits = {0, 1 << 30, (int64_t)1 << 50};
     struct broadcast_port broadcast_port;
     struct broker_port broker_port;
+    struct keyring *keys;
     const char *why;
 
     w->seed = seed;
@@ -138,8 +139,10 @@ void world_open(struct world *w, uint64_t seed)
     limits.events_max = w->config.history_events;
     w->oracle = oracle_new(&w->config);
     world_bus_ports(&broadcast_port, &broker_port, w);
-    must(keyring_new(&w->keys, 0));
-    must(keyring_add_secret(w->keys, BYTES(SIM_SECRET), &why));
+    must(keyring_new(&keys, 0));
+    must(keyring_add_secret(keys, BYTES(SIM_SECRET), &why));
+    must(issuers_new(&w->issuers, keys, NULL, 0));
+    keyring_unref(keys);
     must(history_new(&w->history, w->config.epoch, &limits, hash_seed));
     must(broadcast_new(&w->broadcast, w->config.hubs, w->history, &broadcast_port));
     must(broker_memory_new(&w->broker, w->config.epoch, w->config.dedupe_ms, hash_seed,
@@ -151,7 +154,7 @@ void world_open(struct world *w, uint64_t seed)
                                 .owner = &w->owners[h]};
 
         w->owners[h] = (struct hub_owner){w, h};
-        must(hub_new(&w->hubs[h], h, &w->settings, w->keys, &port, &w->random,
+        must(hub_new(&w->hubs[h], h, &w->settings, w->issuers, &port, &w->random,
                      history_head(w->history), w->now));
     }
 }
@@ -190,7 +193,7 @@ void world_close(struct world *w)
     for (unsigned h = 0; h < w->config.hubs; h++)
         hub_free(w->hubs[h]);
     history_free(w->history);
-    keyring_unref(w->keys);
+    issuers_unref(w->issuers);
     for (unsigned i = 0; i < w->plains_count; i++) {
         for (int m = 0; m < P_MEMBERS; m++)
             free(w->plains[i]->members[m]);

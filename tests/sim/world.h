@@ -83,7 +83,7 @@ struct world {
     struct receiver receivers[SIM_TYPES][SIM_RECEIVERS_MAX];
     struct token_rules tokens;
     struct hub_settings settings;
-    struct keyring *keys;
+    struct issuers *issuers;
     struct oracle *oracle;
     struct hub *hubs[SIM_HUBS_MAX];
     struct hub_owner owners[SIM_HUBS_MAX];

@@ -31,12 +31,11 @@ struct viewer {
     struct outlet outlet; /* first */
     struct worker *worker;
     struct session *session; /* NULL: not connected */
-    unsigned part;
-    bool closed, over; /* over: does not come back */
+    unsigned part, away;     /* away: turns until it comes back */
+    bool closed, over;       /* over: does not come back */
     enum close_reason reason;
     char position[POSITION_SIZE]; /* of the last auth_ok, event or heartbeat */
     bool positioned;
-    unsigned away; /* turns until it comes back */
     uint64_t n, events, resumed, lost, connections;
 };
 
@@ -412,15 +411,17 @@ static void mint(void)
 static void tell_node(void)
 {
     const struct policy *policy;
+    struct issuers *issuers;
     struct keyring *keys;
     const char *why;
 
     if (keyring_new(&keys, 0) < 0 || keyring_add_secret(keys, BYTES(SECRET), &why) < 0 ||
-        policy_new(&policy, &policy_default) < 0 ||
-        (!node && node_new(&node, &settings, keys) < 0) ||
-        node_reload(node, &settings, keys, policy) < 0)
+        issuers_new(&issuers, keys, NULL, 0) < 0 || policy_new(&policy, &policy_default) < 0 ||
+        (!node && node_new(&node, &settings, issuers) < 0) ||
+        node_reload(node, &settings, issuers, policy) < 0)
         fail("the node cannot be told", 0, 0);
     policy_unref(policy);
+    issuers_unref(issuers);
     keyring_unref(keys);
 }
 

@@ -36,7 +36,7 @@ static enum auth_result ask_all(const struct token_rules *rules, const struct fe
 
     strbuf_init(&token, 64 * 1024);
     CHECK_EQ(token_mint(&token, SECRET, bytes_of(payload)), 0);
-    result = authenticate(ring, rules, fences, strbuf_bytes(&token), wall_ms, ret, &why);
+    result = tokens_authenticate(ring, rules, fences, strbuf_bytes(&token), wall_ms, ret, &why);
     CHECK((result == AUTH_OK) == (why == NULL));
     strbuf_done(&token);
     keyring_unref(ring);
@@ -177,7 +177,7 @@ TEST(exp_of_1e400_is_refused)
     strbuf_init(&token, 4096);
     tokens_make(&token, JWT_HS256, NULL, SECRET, BYTES("{\"alg\":\"HS256\"}"),
                 BYTES("{\"sub\":\"u\",\"exp\":1e400}"));
-    CHECK_EQ(authenticate(ring, &rules, NULL, strbuf_bytes(&token), NOW_MS, &identity, &why),
+    CHECK_EQ(tokens_authenticate(ring, &rules, NULL, strbuf_bytes(&token), NOW_MS, &identity, &why),
              AUTH_FAILED);
     strbuf_done(&token);
     keyring_unref(ring);

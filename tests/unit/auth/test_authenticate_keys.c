@@ -23,7 +23,7 @@ static enum auth_result ask(struct keyring *ring, enum jwt_algorithm algorithm, 
     strbuf_init(&token, 8192);
     tokens_make(&token, algorithm, signer, SECRET, bytes_of(header),
                 BYTES("{\"sub\":\"u\",\"exp\":1900000000}"));
-    result = authenticate(ring, &rules, NULL, strbuf_bytes(&token), NOW_MS, &identity, &why);
+    result = tokens_authenticate(ring, &rules, NULL, strbuf_bytes(&token), NOW_MS, &identity, &why);
     if (result == AUTH_OK && ret_fingerprint)
         *ret_fingerprint = identity->claims.key_fingerprint;
     identity_unref(identity);

@@ -31,7 +31,8 @@ static enum auth_result ask(const struct keyring *ring, struct bytes token)
                                              .age_max_ms = 1000000};
     struct identity *identity = NULL;
     const char *why = "unset";
-    enum auth_result result = authenticate(ring, &rules, NULL, token, NOW_MS, &identity, &why);
+    enum auth_result result =
+        tokens_authenticate(ring, &rules, NULL, token, NOW_MS, &identity, &why);
 
     CHECK((result == AUTH_OK) == (identity != NULL));
     CHECK((result == AUTH_OK) == (why == NULL));

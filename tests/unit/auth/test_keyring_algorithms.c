@@ -166,3 +166,26 @@ TEST(it_is_told_which_key_verified_and_whether_it_is_still_here)
     keyring_unref(later);
     keyring_unref(again);
 }
+
+TEST(a_ring_that_was_joined_counts_as_the_same_one)
+{
+    struct keyring *first = tokens_ring((struct bytes){0}, tokens_rsa());
+    struct keyring *second = tokens_ring(SECRET, NULL);
+    unsigned char signature[1024];
+    size_t size = tokens_sign(JWT_HS256, NULL, SECRET, BYTES("text"), signature);
+    uint64_t fingerprint = 0;
+
+    keyring_join(first, second);
+    keyring_unref(second);
+    CHECK_EQ(keyring_count(first), 2);
+    CHECK(keyring_algorithms(first) & BIT(JWT_HS256) && keyring_algorithms(first) & BIT(JWT_RS256));
+    CHECK_EQ(keyring_verify(first, JWT_HS256, (struct bytes){0}, BYTES("text"),
+                            (struct bytes){(char *)signature, size}, &fingerprint),
+             0);
+    CHECK(fingerprint != 0 && keyring_has(first, fingerprint));
+    CHECK_EQ(keyring_verify(first, JWT_HS256, (struct bytes){0}, BYTES("texd"),
+                            (struct bytes){(char *)signature, size}, NULL),
+             MCP_AUTH_E_REFUSED);
+    CHECK(!keyring_has_kid(first, BYTES("k")));
+    keyring_unref(first);
+}

@@ -193,3 +193,16 @@ void tokens_make(struct strbuf *out, enum jwt_algorithm algorithm, EVP_PKEY *pke
     size = tokens_sign(algorithm, pkey, secret, strbuf_bytes(out), signature);
     tokens_put_part(out, signature, size);
 }
+
+enum auth_result tokens_authenticate(const struct keyring *ring, const struct token_rules *rules,
+                                     const struct fence_table *fences, struct bytes token,
+                                     int64_t wall_ms, struct identity **ret, const char **ret_why)
+{
+    struct issuers *issuers;
+    enum auth_result result;
+
+    CHECK_EQ(issuers_new(&issuers, (struct keyring *)(uintptr_t)ring, NULL, 0), 0);
+    result = authenticate(issuers, rules, fences, token, wall_ms, ret, ret_why);
+    issuers_unref(issuers);
+    return result;
+}

@@ -5,7 +5,7 @@
 
 #include <openssl/evp.h>
 
-#include "auth/keyring.h"
+#include "auth/authenticate.h"
 #include "base/strbuf.h"
 
 #define SECRET BYTES("0123456789abcdef0123456789abcdef") /* 32 bytes */
@@ -25,6 +25,11 @@ char *tokens_certificate_pem(EVP_PKEY *pkey);
 
 /* A ring with this secret (absent: none) and this public key (NULL: none). */
 struct keyring *tokens_ring(struct bytes secret, EVP_PKEY *pkey);
+
+/* authenticate() where these are the only keys, of whatever issuer. */
+enum auth_result tokens_authenticate(const struct keyring *ring, const struct token_rules *rules,
+                                     const struct fence_table *fences, struct bytes token,
+                                     int64_t wall_ms, struct identity **ret, const char **ret_why);
 
 /* The raw signature, as JWS wants it (for EC: R||S). Signs with `secret` when pkey is NULL. */
 size_t tokens_sign(enum jwt_algorithm algorithm, EVP_PKEY *pkey, struct bytes secret,

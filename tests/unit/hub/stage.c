@@ -50,6 +50,7 @@ static void port_leave(void *owner)
 
 void stage_init(struct stage *stage)
 {
+    struct keyring *keys;
     const char *why;
 
     memset(stage, 0, sizeof *stage);
@@ -73,8 +74,10 @@ void stage_init(struct stage *stage)
     stage->now = (struct now){.mono_ms = 5000, .wall_ms = STAGE_WALL_MS};
     stage->places = 1000;
     stage->random = random_seeded(&stage->random_state);
-    CHECK_EQ(keyring_new(&stage->keys, 0), 0);
-    CHECK_EQ(keyring_add_secret(stage->keys, BYTES(STAGE_SECRET), &why), 0);
+    CHECK_EQ(keyring_new(&keys, 0), 0);
+    CHECK_EQ(keyring_add_secret(keys, BYTES(STAGE_SECRET), &why), 0);
+    CHECK_EQ(issuers_new(&stage->issuers, keys, NULL, 0), 0);
+    keyring_unref(keys);
 }
 
 void stage_start(struct stage *stage)
@@ -84,7 +87,7 @@ void stage_start(struct stage *stage)
                             .leave = port_leave,
                             .owner = stage};
 
-    CHECK_EQ(hub_new(&stage->hub, 3, &stage->settings, stage->keys, &port, &stage->random,
+    CHECK_EQ(hub_new(&stage->hub, 3, &stage->settings, stage->issuers, &port, &stage->random,
                      (struct position){.epoch = STAGE_EPOCH}, stage->now),
              0);
     CHECK_EQ(hub_index(stage->hub), 3);
@@ -95,7 +98,7 @@ void stage_start(struct stage *stage)
 void stage_done(struct stage *stage)
 {
     hub_free(stage->hub);
-    keyring_unref(stage->keys);
+    issuers_unref(stage->issuers);
     for (uint64_t n = 1; n <= stage->past_n; n++)
         event_unref(stage->past[n].event);
     CHECK_EQ(stage->admitted, 0); /* every place was given back */

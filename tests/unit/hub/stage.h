@@ -24,7 +24,7 @@ struct asked {
 struct stage {
     struct token_rules rules;
     struct hub_settings settings; /* to be changed before stage_start */
-    struct keyring *keys;
+    struct issuers *issuers;
     struct hub *hub;
     struct now now;
     uint64_t random_state;

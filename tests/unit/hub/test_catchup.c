@@ -145,6 +145,27 @@ TEST(an_answer_ahead_of_this_hub_is_skipped_when_it_is_announced)
     end();
 }
 
+TEST(what_was_had_is_still_known_when_a_ping_comes_before_it_is_announced)
+{
+    uint64_t first;
+
+    begin();
+    first = stage_append(&stage, news("ann")); /* in history, and here not announced */
+    resume_from(first - 1, SESSION_PLAIN, NULL);
+    stage_answer(&stage, 64);
+    CHECK(client_reads_event(&client, first));
+    stage_advance(&stage, stage.settings.heartbeat_ms);
+    CHECK(client.session->extras != NULL);
+    stage_announce(&stage, first);
+    CHECK(client_quiet(&client));
+    session_pong(client.session);
+    stage_advance(&stage, stage.settings.heartbeat_ms);
+    CHECK(client.session->extras == NULL); /* and then nothing of it is kept */
+    stage_publish(&stage, news("ann"));
+    CHECK(client_reads_event(&client, first + 1));
+    end();
+}
+
 TEST(a_replay_is_cut_by_todays_identity_and_filter)
 {
     struct policy policy = sample_policy();

@@ -89,7 +89,7 @@ TEST(a_hub_that_joins_later_begins_at_the_head_of_the_stream)
     stage_init(&stage);
     stage_start(&stage);
     stage_append(&stage, (struct sample){.type = EVENT_POLICY_UPDATED});
-    CHECK_EQ(hub_new(&hub, 0, &stage.settings, stage.keys, &port, &stage.random,
+    CHECK_EQ(hub_new(&hub, 0, &stage.settings, stage.issuers, &port, &stage.random,
                      (struct position){STAGE_EPOCH, 1, stage.past[1].check}, stage.now),
              0);
     stage_append(&stage, (struct sample){.type = EVENT_POLICY_UPDATED});

@@ -20,13 +20,23 @@ static struct keyring *ring_of(struct bytes secret)
     return ring;
 }
 
+/* Takes the ring: the only keys from now on, of whatever issuer. */
+static void reload_with(struct keyring *ring)
+{
+    struct issuers *issuers;
+
+    CHECK_EQ(issuers_new(&issuers, ring, NULL, 0), 0);
+    keyring_unref(ring);
+    hub_reload(stage.hub, &stage.settings, issuers);
+    issuers_unref(issuers);
+}
+
 /* To a ring that has nothing of what the tokens here are signed with. */
 static void withdraw(void)
 {
     struct keyring *ring = ring_of(BYTES("another-secret-of-at-least-32-bytes"));
 
-    hub_reload(stage.hub, &stage.settings, ring);
-    keyring_unref(ring);
+    reload_with(ring);
 }
 
 TEST(a_withdrawn_key_closes_every_session_of_it_with_4102)
@@ -65,8 +75,7 @@ TEST(the_same_key_in_a_new_ring_keeps_its_sessions)
     CHECK_EQ(keyring_new(&ring, 0), 0);
     CHECK_EQ(keyring_add_secret(ring, BYTES("another-secret-of-at-least-32-bytes"), &why), 0);
     CHECK_EQ(keyring_add_secret(ring, BYTES(STAGE_SECRET), &why), 0);
-    hub_reload(stage.hub, &stage.settings, ring);
-    keyring_unref(ring);
+    reload_with(ring);
     CHECK(client_quiet(&client));
     /* What is taken away makes another identity, which the same key has vouched for. */
     stage_publish(&stage,
@@ -111,7 +120,7 @@ TEST(a_session_keeps_the_heartbeat_it_was_told_until_it_renews)
     stage_start(&stage);
     client_sign_in(&client, &stage, SESSION_CONTROL, "ann", NULL);
     stage.settings.heartbeat_ms = 60000;
-    hub_reload(stage.hub, &stage.settings, stage.keys);
+    hub_reload(stage.hub, &stage.settings, stage.issuers);
     stage_advance(&stage, 10000);
     CHECK(client_reads(&client, "heartbeat", NULL));
     session_pong(client.session);
@@ -134,7 +143,7 @@ TEST(a_message_limit_holds_as_soon_as_it_is_told)
     client_sign_in(&client, &stage, SESSION_CONTROL, "ann", NULL);
     stage.settings.rate_messages = 1;
     stage.settings.rate_window_ms = 60000;
-    hub_reload(stage.hub, &stage.settings, stage.keys);
+    hub_reload(stage.hub, &stage.settings, stage.issuers);
     for (int i = 0; i < 3 && !client.closed; i++)
         client_say(&client, "{\"type\":\"ping\"}");
     CHECK(client_closed(&client, CLOSE_RATE_LIMIT));

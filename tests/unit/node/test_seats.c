@@ -13,7 +13,7 @@ static struct settings settings;
 static struct mailbox loops[HUBS];
 static struct token_rules rules;
 static struct hub_settings hub_settings;
-static struct keyring *keys;
+static struct issuers *issuers;
 static uint64_t random_state = 3;
 static struct random dice;
 
@@ -21,6 +21,7 @@ static void begin(unsigned limit)
 {
     static const uint8_t seed[16] = {1};
     struct hub_port port = {0};
+    struct keyring *keys;
 
     memset(&node, 0, sizeof node);
     dice = random_seeded(&random_state);
@@ -29,12 +30,14 @@ static void begin(unsigned limit)
     node.hubs_count = HUBS;
     hub_settings.tokens = &rules;
     CHECK_EQ(keyring_new(&keys, 0), 0);
+    CHECK_EQ(issuers_new(&issuers, keys, NULL, 0), 0);
+    keyring_unref(keys);
     CHECK_EQ(mailbox_init(&node.mailbox), 0);
     seats_init(&node.seats, seed);
     for (unsigned i = 0; i < HUBS; i++) {
         CHECK_EQ(mailbox_init(&loops[i]), 0);
         node.hubs[i] = (struct node_hub){.node = &node, .index = i, .mailbox = &loops[i]};
-        CHECK_EQ(hub_new(&node.hubs[i].hub, i, &hub_settings, keys, &port, &dice,
+        CHECK_EQ(hub_new(&node.hubs[i].hub, i, &hub_settings, issuers, &port, &dice,
                          (struct position){0}, (struct now){0}),
                  0);
     }
@@ -50,7 +53,7 @@ static void end(void)
         hub_free(node.hubs[i].hub);
         mailbox_done(&loops[i]);
     }
-    keyring_unref(keys);
+    issuers_unref(issuers);
 }
 
 static struct seat *join(unsigned hub, const char *tenant, const char *user)

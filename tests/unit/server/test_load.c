@@ -72,11 +72,11 @@ TEST(a_set_of_one_shared_secret_is_enough_and_needs_no_issuer)
                           "{\"kty\":\"oct\",\"k\":\"" SECRET_IN_BASE64URL "\"}]}",
                           &load),
              0);
-    CHECK_EQ(load.keys->keys_count, 1);
+    CHECK_EQ(load.issuers->rest.keys->keys_count, 1);
     CHECK(load.policy == &policy_default);
     rest = strbuf_bytes(&load.notices);
     CHECK(keys_next_notice(&rest, &line, &refused) && refused);
-    CHECK(bytes_starts_with(line, BYTES("keys[0] kid one: ")));
+    CHECK(bytes_starts_with(line, BYTES("MCP_AUTH_JWKS_FILE: keys[0] kid one: ")));
     CHECK(!keys_next_notice(&rest, &line, &refused));
     load_done(&load);
     load_done(&load); /* again: fine */
@@ -98,7 +98,7 @@ TEST(a_set_without_a_usable_key_is_a_mistake_when_there_is_no_other)
         CHECK(strstr(told, "MCP_AUTH_JWKS_FILE") && strstr(told, path));
     }
     CHECK_EQ(load_with("MCP_AUTH_JWKS_FILE", sets[0], "MCP_AUTH_JWT_SECRET", SECRET, &load), 0);
-    CHECK_EQ(load.keys->keys_count, 1);
+    CHECK_EQ(load.issuers->rest.keys->keys_count, 1);
     load_done(&load);
 }
 
@@ -142,7 +142,7 @@ TEST(privacy_in_two_places_is_the_same_or_a_mistake)
     told[0] = '\0'; /* without keys being asked for */
     CHECK_EQ(settings_builder_new(&builder), 0);
     CHECK_EQ(load_read(&load, builder, false, tell, NULL), 0);
-    CHECK(load.keys == NULL && told[0] == '\0');
+    CHECK(load.issuers == NULL && told[0] == '\0');
     load_done(&load);
     CHECK_EQ(settings_set(builder, "MCP_AUTH_POLICY_FILE", bytes_of("/nowhere/at.all"), SOURCE_FLAG,
                           NULL),

@@ -12,10 +12,10 @@
 
 struct told {
     unsigned count;
-    struct policy_problem items[64];
+    struct document_problem items[64];
 };
 
-static void remember(void *owner, const struct policy_problem *problem)
+static void remember(void *owner, const struct document_problem *problem)
 {
     struct told *told = owner;
 

@@ -11,8 +11,7 @@
 #define SESSIONS_ROOM_FIRST 4u
 
 /* The texts come out of one token; besides them stand a size each and the fixed numbers. */
-#define KEY_SIZE_MAX \
-    (KEY_CLAIMS_AT + TOKEN_SIZE_MAX + (CLAIM_ITEMS_MAX + 3u) * sizeof(uint16_t))
+#define KEY_SIZE_MAX (KEY_CLAIMS_AT + TOKEN_SIZE_MAX + (CLAIM_ITEMS_MAX + 3u) * sizeof(uint16_t))
 #define KEY_CLAIMS_AT (1u + 2 * sizeof(uint64_t))
 _Static_assert(TOKEN_SIZE_MAX <= UINT16_MAX && CLAIM_ITEMS_MAX <= UINT16_MAX, "sizes fit");
 

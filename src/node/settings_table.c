@@ -144,9 +144,8 @@ _Static_assert(ARRAY_COUNT(setting_rules) == SETTINGS_COUNT, "count the rows");
 
 /* Known from the protocol, one blank between: setting one is an error that says what it is, so
  * that nobody believes in a safeguard that is not there. */
-static const char later[] =
-    " MCP_AUTH_DATA_DIR MCP_AUTH_BUS_DEADLINE_MS MCP_AUTH_TLS_CERT_FILE"
-    " MCP_AUTH_TLS_KEY_FILE MCP_AUTH_REDIS_PLAIN MCP_AUTH_REDIS_PREFIX ";
+static const char later[] = " MCP_AUTH_DATA_DIR MCP_AUTH_BUS_DEADLINE_MS MCP_AUTH_TLS_CERT_FILE"
+                            " MCP_AUTH_TLS_KEY_FILE MCP_AUTH_REDIS_PLAIN MCP_AUTH_REDIS_PREFIX ";
 
 int setting_find(struct bytes name)
 {

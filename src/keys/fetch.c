@@ -98,6 +98,8 @@ static CURLcode set_options(struct fetch *fetch, const char *url, const char *ca
     SET(MAXREDIRS, (long)FETCH_REDIRECTS_MAX);
     SET(CONNECTTIMEOUT_MS, (long)FETCH_CONNECT_MS);
     SET(TIMEOUT_MS, (long)FETCH_MS);
+    /* Nothing is left to be said in another thread, where a broken pipe could be a signal. */
+    SET(FORBID_REUSE, 1L);
     SET(MAXFILESIZE, (long)JWKS_SIZE_MAX);
     SET(WRITEFUNCTION, take_body);
     SET(WRITEDATA, fetch);

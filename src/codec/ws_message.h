@@ -44,6 +44,12 @@ struct ws_reader {
 void ws_reader_init(struct ws_reader *reader, enum ws_role role, size_t message_size_max);
 void ws_reader_done(struct ws_reader *reader);
 
+/* Nothing is in pieces, and more may come: a new one could read on. */
+static inline bool ws_reader_is_idle(const struct ws_reader *reader)
+{
+    return !reader->pieces && !reader->ended;
+}
+
 /* Reads from data (which it may unmask in place) until something can be handed out or all is
  * used; *ret_used says how far it got. Call again with the rest, even an empty rest, until it
  * says WS_NEED_MORE: that call also lets go of the memory of a message handed out. Text is

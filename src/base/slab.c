@@ -57,7 +57,7 @@ struct slab_number {
 void slab_init(struct slab *slab, size_t object_size, void *owner)
 {
     const uint32_t room =
-        SLAB_CHUNK_SIZE - (SLAB_COLOURS - 1) * SLAB_COLOUR_SIZE - sizeof(struct slab_chunk) - 8;
+        SLAB_CHUNK_SIZE - (SLAB_COLOURS - 1) * SLAB_COLOUR_SIZE - sizeof(struct slab_chunk) - 63;
     uint32_t size = object_size < SLAB_OBJECT_SIZE_MIN ? SLAB_OBJECT_SIZE_MIN
                                                        : ((uint32_t)object_size + 7) & ~7u;
 
@@ -70,7 +70,7 @@ void slab_init(struct slab *slab, size_t object_size, void *owner)
         .number_free = NUMBER_NONE,
     };
     slab->objects_at =
-        (uint32_t)(sizeof(struct slab_chunk) + slab->per_chunk * sizeof(uint32_t) + 7) & ~7u;
+        (uint32_t)(sizeof(struct slab_chunk) + slab->per_chunk * sizeof(uint32_t) + 63) & ~63u;
     assert(slab->per_chunk <= WORDS * WORD_BITS);
     assert(slab->objects_at + slab->per_chunk * size + (SLAB_COLOURS - 1) * SLAB_COLOUR_SIZE <=
            SLAB_CHUNK_SIZE);

@@ -41,7 +41,7 @@ struct slab {
 void slab_init(struct slab *slab, size_t object_size, void *owner);
 void slab_done(struct slab *slab); /* every object must be given back (assert) */
 
-/* A zeroed object, aligned to 8 bytes, in a chunk that is in use where there is one; NULL
+/* A zeroed object, aligned to 8 bytes (to 64 where its size is a multiple), in a chunk that is in use where there is one; NULL
  * without memory. */
 MUST_CHECK void *slab_take(struct slab *slab);
 void slab_give(void *object);

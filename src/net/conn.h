@@ -89,6 +89,7 @@ struct net {
     bool draining;
     struct slab conns, works;
     struct slab far;                 /* of peer_note */
+    unsigned crowd;                  /* connections at most, since it fell to a quarter */
     unsigned bodies;                 /* in pieces */
     struct list states[CONN_STATES]; /* of work; those without a deadline are empty */
     struct list again;

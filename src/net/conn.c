@@ -268,6 +268,10 @@ static bool out_flush(struct conn *conn)
 void conn_flush(struct conn *conn)
 {
     assert(!conn->blocked && conn->state != CONN_CLOSED);
+    if (!conn->work) { /* open: most are, and have nothing of ours to send */
+        (void)conn_ws_flush(conn);
+        return;
+    }
     if (!out_flush(conn))
         return;
     switch ((enum conn_state)conn->state) {

@@ -162,7 +162,8 @@ void net_flush(struct net *net)
             conn_queue_push(&net->closed, conn);
         } else if (!conn->blocked) {
             conn_flush(conn);
-            conn_rest(conn);
+            if (conn->work)
+                conn_rest(conn);
         }
     }
 }

@@ -344,7 +344,7 @@ static struct conn *conn_new(struct net *net, int fd, const struct peer *peer)
         return NULL;
     }
     conn->admitted = true;
-    conn->watch = (struct watch){.fd = fd, .ready = conn_ready};
+    conn->watch = (struct watch){.fd = fd};
     stream_plain_init(&conn->stream, fd);
     return conn;
 }
@@ -375,7 +375,7 @@ void conn_accept(struct net *net, int fd, const struct sockaddr_storage *address
     }
     atomic_fetch_add_explicit(&net->config->counters->open, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&net->config->counters->accepted, 1, memory_order_relaxed);
-    if (loop_watch(net->loop, &conn->watch, EPOLLIN) < 0) {
+    if (loop_watch(net->loop, &conn->watch, conn_ready, EPOLLIN) < 0) {
         conn_free(conn);
         return;
     }

@@ -47,8 +47,8 @@ static void connect_to(mcp_auth_client *client, int fd, bool open)
     client->state = MCP_AUTH_CLIENT_CONNECTING;
     client->running = true;
     stream_plain_init(&client->stream, fd);
-    client->watch = (struct watch){.fd = fd, .ready = not_ready};
-    r = loop_watch(&client->loop, &client->watch, EPOLLIN);
+    client->watch = (struct watch){.fd = fd};
+    r = loop_watch(&client->loop, &client->watch, not_ready, EPOLLIN);
     assert(r == 0);
     /* The key of RFC 6455's example, so that an answer in the corpus can be the right one. */
     memcpy(client->upgrade.key, "dGhlIHNhbXBsZSBub25jZQ==", UPGRADE_KEY_SIZE);

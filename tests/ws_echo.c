@@ -326,13 +326,13 @@ static void accepted(void *owner, int fd, const struct sockaddr_storage *peer, s
     }
     client->echo = echo;
     client->stream = stream;
-    client->watch = (struct watch){.fd = fd, .ready = client_ready};
+    client->watch = (struct watch){.fd = fd};
     strbuf_init(&client->head, HTTP_HEAD_SIZE_MAX + READ_SIZE);
     strbuf_init(&client->out, OUT_SIZE_MAX);
     list_init(&client->in_state);
     list_append(&echo->clients, &client->in_state);
     echo->count++;
-    if (loop_watch(&echo->loop, &client->watch, EPOLLIN) < 0)
+    if (loop_watch(&echo->loop, &client->watch, client_ready, EPOLLIN) < 0)
         client_free(client);
 }
 

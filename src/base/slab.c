@@ -15,9 +15,10 @@
 #endif
 #endif
 
-/* A free place is poisoned, so that the sanitizer reports who still uses it; and it is told that
- * what only an object points to has not leaked. */
+/* A free place, and the zone behind each, is poisoned, so that the sanitizer reports who uses it; and
+ * it is told that what only an object points to has not leaked. */
 #ifdef SLAB_ASAN
+#define RED_ZONE 16u
 #include <sanitizer/asan_interface.h>
 #include <sanitizer/lsan_interface.h>
 #define POISON(data, size) __asan_poison_memory_region(data, size)
@@ -25,6 +26,7 @@
 #define ROOT(data, size) __lsan_register_root_region(data, size)
 #define UNROOT(data, size) __lsan_unregister_root_region(data, size)
 #else
+#define RED_ZONE 0u
 #define POISON(data, size) ((void)(data), (void)(size))
 #define UNPOISON(data, size) ((void)(data), (void)(size))
 #define ROOT(data, size) ((void)(data), (void)(size))
@@ -57,7 +59,7 @@ struct slab_number {
 void slab_init(struct slab *slab, size_t object_size, void *owner)
 {
     const uint32_t room =
-        SLAB_CHUNK_SIZE - (SLAB_COLOURS - 1) * SLAB_COLOUR_SIZE - sizeof(struct slab_chunk) - 8;
+        SLAB_CHUNK_SIZE - (SLAB_COLOURS - 1) * SLAB_COLOUR_SIZE - sizeof(struct slab_chunk) - 63;
     uint32_t size = object_size < SLAB_OBJECT_SIZE_MIN ? SLAB_OBJECT_SIZE_MIN
                                                        : ((uint32_t)object_size + 7) & ~7u;
 
@@ -65,14 +67,16 @@ void slab_init(struct slab *slab, size_t object_size, void *owner)
     *slab = (struct slab){
         .owner = owner,
         .object_size = size,
-        .per_chunk = room / (size + (uint32_t)sizeof(uint32_t)),
+        .stride = size + RED_ZONE,
+        .per_chunk = room / (size + RED_ZONE + (uint32_t)sizeof(uint32_t)),
         .generation_first = 1,
         .number_free = NUMBER_NONE,
     };
     slab->objects_at =
-        (uint32_t)(sizeof(struct slab_chunk) + slab->per_chunk * sizeof(uint32_t) + 7) & ~7u;
+        (uint32_t)(sizeof(struct slab_chunk) + slab->per_chunk * sizeof(uint32_t) + 63) & ~63u;
     assert(slab->per_chunk <= WORDS * WORD_BITS);
-    assert(slab->objects_at + slab->per_chunk * size + (SLAB_COLOURS - 1) * SLAB_COLOUR_SIZE <=
+    assert(slab->objects_at + slab->per_chunk * slab->stride +
+               (SLAB_COLOURS - 1) * SLAB_COLOUR_SIZE <=
            SLAB_CHUNK_SIZE);
     list_init(&slab->open);
 }
@@ -86,15 +90,15 @@ static void *object_in(const struct slab_chunk *chunk, uint32_t place)
 {
     const struct slab *slab = chunk->slab;
 
-    return (char *)(uintptr_t)chunk + slab->objects_at + (size_t)place * slab->object_size;
+    return (char *)(uintptr_t)chunk + slab->objects_at + (size_t)place * slab->stride;
 }
 
 static uint32_t place_of(const struct slab_chunk *chunk, const void *object)
 {
     size_t at = (size_t)((const char *)object - (const char *)chunk) - chunk->slab->objects_at;
 
-    assert(at % chunk->slab->object_size == 0);
-    return (uint32_t)at / chunk->slab->object_size;
+    assert(at % chunk->slab->stride == 0);
+    return (uint32_t)at / chunk->slab->stride;
 }
 
 static bool is_free(const struct slab_chunk *chunk, uint32_t place)
@@ -179,7 +183,7 @@ static struct slab_chunk *chunk_new(struct slab *slab)
     list_append(&slab->open, &chunk->in_open);
     slab->chunks++;
     ROOT(data, SLAB_CHUNK_SIZE);
-    POISON(object_in(chunk, 0), (size_t)slab->per_chunk * slab->object_size);
+    POISON(object_in(chunk, 0), (size_t)slab->per_chunk * slab->stride);
     return chunk;
 }
 
@@ -188,7 +192,7 @@ static struct slab_chunk *chunk_new(struct slab *slab)
 static bool chunk_unmap(struct slab_chunk *chunk)
 {
     void *base = (void *)((uintptr_t)chunk & ~(uintptr_t)(SLAB_CHUNK_SIZE - 1));
-    size_t objects_size = (size_t)chunk->slab->per_chunk * chunk->slab->object_size;
+    size_t objects_size = (size_t)chunk->slab->per_chunk * chunk->slab->stride;
     uint32_t top = chunk->generation_top, at = chunk->number;
     struct slab *slab = chunk->slab;
     struct slab_number *number = &slab->numbers[at];

@@ -102,16 +102,15 @@ static int make_loop(struct mcp_auth_client *client)
 
     if (r < 0)
         return r;
-    client->bell = (struct watch){.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), .ready = drained};
+    client->bell = (struct watch){.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
     client->alarm = (struct watch){
         .fd = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK),
-        .ready = drained,
     };
     if (client->bell.fd < 0 || client->alarm.fd < 0)
         return MCP_AUTH_E_SYSTEM;
-    r = loop_watch(&client->loop, &client->bell, EPOLLIN);
+    r = loop_watch(&client->loop, &client->bell, drained, EPOLLIN);
     if (r == 0)
-        r = loop_watch(&client->loop, &client->alarm, EPOLLIN);
+        r = loop_watch(&client->loop, &client->alarm, drained, EPOLLIN);
     return r;
 }
 

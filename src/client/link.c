@@ -30,8 +30,8 @@ static void connect_next(struct mcp_auth_client *client)
             continue;
         client->deadline_ms = client->now.mono_ms + client->connect_timeout_ms / left;
         stream_plain_init(&client->stream, fd);
-        client->watch = (struct watch){.fd = fd, .ready = link_ready};
-        r = loop_watch(&client->loop, &client->watch, EPOLLOUT);
+        client->watch = (struct watch){.fd = fd};
+        r = loop_watch(&client->loop, &client->watch, link_ready, EPOLLOUT);
         if (r < 0)
             break;
         return;
@@ -89,8 +89,8 @@ void link_start(struct mcp_auth_client *client)
             ? lookup_start(&client->lookup, client->address.host, client->address.port)
             : MCP_AUTH_E_INVALID;
     if (r == 0) {
-        client->lookup_watch = (struct watch){.fd = lookup_fd(client->lookup), .ready = looked_up};
-        r = loop_watch(&client->loop, &client->lookup_watch, EPOLLIN);
+        client->lookup_watch = (struct watch){.fd = lookup_fd(client->lookup)};
+        r = loop_watch(&client->loop, &client->lookup_watch, looked_up, EPOLLIN);
     }
     if (r < 0)
         client_lost(client, 1006, "the name cannot be looked up");

@@ -27,9 +27,6 @@ struct ws_pieces {
     struct strbuf message;
 };
 
-/* Counted among the 256 bytes that an idle connection may cost. */
-_Static_assert(sizeof(struct ws_reader) <= 16 + sizeof(void *), "an idle reader is small");
-
 /* The part of the input not yet read. */
 struct input {
     uint8_t *data;

@@ -38,11 +38,18 @@ struct ws_reader {
                               not yet checked for UTF-8: that is for whoever inflates it */
     /* the rest is private */
     bool in_frame : 1, in_message : 1, ended : 1;
-    struct ws_pieces *pieces; /* NULL while nothing is in pieces: an idle reader is 24 bytes */
+    struct ws_pieces *pieces; /* NULL while nothing is in pieces */
 };
 
 void ws_reader_init(struct ws_reader *reader, enum ws_role role, size_t message_size_max);
 void ws_reader_done(struct ws_reader *reader);
+
+/* Nothing is in pieces, and more may come: a new reader could read on, so that whoever has many
+ * connections need not keep theirs. */
+static inline bool ws_reader_is_idle(const struct ws_reader *reader)
+{
+    return !reader->pieces && !reader->ended;
+}
 
 /* Reads from data (which it may unmask in place) until something can be handed out or all is
  * used; *ret_used says how far it got. Call again with the rest, even an empty rest, until it

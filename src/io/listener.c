@@ -71,7 +71,7 @@ int listener_open(struct listener *listener, struct loop *loop, int fd,
 
     assert(fd >= 0 && calls->accepted && calls->paused);
     *listener = (struct listener){
-        .watch = {.fd = fd, .ready = listener_ready},
+        .watch = {.fd = fd},
         .loop = loop,
         .calls = calls,
         .owner = owner,
@@ -100,7 +100,7 @@ int listener_resume(struct listener *listener)
 {
     if (listener->watch.fd < 0 || watch_is_on(&listener->watch))
         return 0;
-    return loop_watch(listener->loop, &listener->watch, LISTENER_EVENTS);
+    return loop_watch(listener->loop, &listener->watch, listener_ready, LISTENER_EVENTS);
 }
 
 bool listener_is_paused(const struct listener *listener)

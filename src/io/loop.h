@@ -13,17 +13,23 @@
  * is to be freed) is never far away. 512 * 12 bytes = 6 KiB. */
 #define LOOP_EVENTS_MAX 512
 
-/* Part of what it wakes; container_of finds the owner. The owner sets fd and ready, and leaves
- * `mask` (zero at first) to the loop. 16 bytes: every connection has one. */
+/* Part of what it wakes; container_of finds the owner. The owner sets fd, and leaves `mask` (zero at
+ * first) to the loop. 8 bytes, for every connection has one. */
 struct watch {
     int fd;
     uint32_t mask;
-    void (*ready)(struct watch *watch, uint32_t events); /* EPOLLIN, EPOLLOUT, EPOLLHUP ... */
 };
+
+/* EPOLLIN, EPOLLOUT, EPOLLHUP ... */
+typedef void watch_ready(struct watch *watch, uint32_t events);
+
+/* Many watch, but they are of few kinds: a watch names the function to call by its place. */
+#define LOOP_READY_MAX 8u
 
 struct loop {
     int epoll_fd;
-    int batch_count, batch_at; /* batch_at <= batch_count; equal between turns */
+    watch_ready *ready[LOOP_READY_MAX]; /* every one that ever watched; then NULL */
+    int batch_count, batch_at;          /* batch_at <= batch_count; equal between turns */
     struct epoll_event batch[LOOP_EVENTS_MAX];
 };
 
@@ -31,8 +37,10 @@ struct loop {
 MUST_CHECK int loop_init(struct loop *loop);
 void loop_done(struct loop *loop); /* every watch must be gone or never be touched again */
 
-/* Begins to watch, level-triggered. MCP_AUTH_E_NOMEM, MCP_AUTH_E_SYSTEM. */
-MUST_CHECK int loop_watch(struct loop *loop, struct watch *watch, uint32_t events);
+/* Begins to watch, level-triggered. At most LOOP_READY_MAX different `ready` in a loop's life.
+ * MCP_AUTH_E_NOMEM, MCP_AUTH_E_SYSTEM. */
+MUST_CHECK int loop_watch(struct loop *loop, struct watch *watch, watch_ready *ready,
+                          uint32_t events);
 /* Wants other events from now on; those no longer wanted are not delivered, even if they
  * already wait in this turn. Errors and hang-ups always come. No system call when nothing
  * changes. */

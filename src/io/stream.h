@@ -26,12 +26,18 @@ struct stream_kind {
     void (*close)(struct stream *stream);
 };
 
-/* 16 bytes: every connection has one. */
+enum stream_kind_id { STREAM_NONE, STREAM_PLAIN, STREAM_KINDS }; /* NONE: never begun */
+extern const struct stream_kind stream_plain;
+extern const struct stream_kind *const stream_kinds[]; /* stream.c, by stream_kind_id */
+
+/* Every connection has one, so it names its kind in a byte. */
 struct stream {
-    const struct stream_kind *kind;
-    int fd;              /* -1: closed */
-    uint32_t blocked_on; /* EPOLLIN or EPOLLOUT; means something after STREAM_WOULD_BLOCK */
+    int fd;             /* -1: closed */
+    uint8_t kind;       /* enum stream_kind_id */
+    uint8_t blocked_on; /* EPOLLIN or EPOLLOUT; means something after STREAM_WOULD_BLOCK */
 };
+
+_Static_assert(sizeof(struct stream) == 8, "part of what an idle connection costs");
 
 /* Takes over a connected, non-blocking descriptor. */
 void stream_plain_init(struct stream *stream, int fd);
@@ -40,7 +46,7 @@ void stream_plain_init(struct stream *stream, int fd);
 MUST_CHECK static inline ssize_t stream_read(struct stream *stream, void *buffer, size_t size)
 {
     assert(stream->fd >= 0 && size > 0);
-    return stream->kind->read(stream, buffer, size);
+    return stream_kinds[stream->kind]->read(stream, buffer, size);
 }
 
 /* Bytes written, perhaps fewer than given; STREAM_WOULD_BLOCK; MCP_AUTH_E_IO. size > 0. After
@@ -49,14 +55,14 @@ MUST_CHECK static inline ssize_t stream_read(struct stream *stream, void *buffer
 MUST_CHECK static inline ssize_t stream_write(struct stream *stream, const void *data, size_t size)
 {
     assert(stream->fd >= 0 && size > 0);
-    return stream->kind->write(stream, data, size);
+    return stream_kinds[stream->kind]->write(stream, data, size);
 }
 
 /* Whether a read would give bytes that the stream already took from the descriptor, for which
  * the loop will therefore not wake anybody. */
 static inline bool stream_holds(const struct stream *stream)
 {
-    return stream->kind->holds(stream);
+    return stream_kinds[stream->kind]->holds(stream);
 }
 
 /* Tells the peer that nothing more will come, and keeps reading possible: closing with unread
@@ -64,14 +70,14 @@ static inline bool stream_holds(const struct stream *stream)
 static inline void stream_finish(struct stream *stream)
 {
     if (stream->fd >= 0)
-        stream->kind->finish(stream);
+        stream_kinds[stream->kind]->finish(stream);
 }
 
 /* Closes the descriptor, which nobody may watch any more. Closed: fine. */
 static inline void stream_close(struct stream *stream)
 {
     if (stream->fd >= 0)
-        stream->kind->close(stream);
+        stream_kinds[stream->kind]->close(stream);
     assert(stream->fd < 0);
 }
 

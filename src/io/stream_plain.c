@@ -10,7 +10,7 @@
 
 _Static_assert(EAGAIN == EWOULDBLOCK, "on Linux they are one");
 
-static ssize_t plain_result(struct stream *stream, ssize_t r, uint32_t blocked_on)
+static ssize_t plain_result(struct stream *stream, ssize_t r, uint8_t blocked_on)
 {
     if (r >= 0)
         return r;
@@ -57,16 +57,16 @@ static void plain_close(struct stream *stream)
     stream->fd = -1;
 }
 
+const struct stream_kind stream_plain = {
+    .read = plain_read,
+    .write = plain_write,
+    .holds = plain_holds,
+    .finish = plain_finish,
+    .close = plain_close,
+};
+
 void stream_plain_init(struct stream *stream, int fd)
 {
-    static const struct stream_kind plain = {
-        .read = plain_read,
-        .write = plain_write,
-        .holds = plain_holds,
-        .finish = plain_finish,
-        .close = plain_close,
-    };
-
     assert(fd >= 0);
-    *stream = (struct stream){.kind = &plain, .fd = fd};
+    *stream = (struct stream){.kind = STREAM_PLAIN, .fd = fd};
 }

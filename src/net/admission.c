@@ -54,38 +54,40 @@ static void give_back(atomic_uint *count)
     (void)before;
 }
 
-bool admission_enter(struct admission *admission, const struct peer *peer,
-                     struct admission_place *ret)
+/* The count of its address; NULL: it counts in the sum only. */
+static atomic_uint *cell_of(struct admission *admission, const struct peer *peer)
 {
-    struct admission_place place = {.cell = ADMISSION_NO_CELL, .taken = true};
+    struct bytes network = peer_network(peer);
+
+    if (peer_is_local(peer))
+        return NULL;
+    return &admission->cells[siphash(admission->seed, network.data, network.size) &
+                             (ADMISSION_CELLS - 1)];
+}
+
+bool admission_enter(struct admission *admission, const struct peer *peer)
+{
+    atomic_uint *cell = cell_of(admission, peer);
 
     if (!take(&admission->total, admission->total_max)) {
         atomic_fetch_add_explicit(&admission->refused_total, 1, memory_order_relaxed);
         return false;
     }
-    if (!peer_is_local(peer)) {
-        struct bytes network = peer_network(peer);
-
-        place.cell =
-            (uint32_t)siphash(admission->seed, network.data, network.size) & (ADMISSION_CELLS - 1);
-        if (!take(&admission->cells[place.cell], admission->per_address_max)) {
-            give_back(&admission->total);
-            atomic_fetch_add_explicit(&admission->refused_address, 1, memory_order_relaxed);
-            return false;
-        }
+    if (cell && !take(cell, admission->per_address_max)) {
+        give_back(&admission->total);
+        atomic_fetch_add_explicit(&admission->refused_address, 1, memory_order_relaxed);
+        return false;
     }
-    *ret = place;
     return true;
 }
 
-void admission_leave(struct admission *admission, struct admission_place *place)
+void admission_leave(struct admission *admission, const struct peer *peer)
 {
-    if (!place->taken)
-        return;
-    place->taken = false;
+    atomic_uint *cell = cell_of(admission, peer);
+
     give_back(&admission->total);
-    if (place->cell != ADMISSION_NO_CELL)
-        give_back(&admission->cells[place->cell]);
+    if (cell)
+        give_back(cell);
 }
 
 unsigned admission_count(const struct admission *admission)

@@ -26,21 +26,14 @@ struct admission {
     atomic_uint cells[ADMISSION_CELLS];
 };
 
-/* What a connection holds; admission_leave gives it back. */
-struct admission_place {
-    uint32_t cell; /* ADMISSION_NO_CELL: counts in the sum only */
-    bool taken;
-};
-#define ADMISSION_NO_CELL UINT32_MAX
-
 MUST_CHECK int admission_new(struct admission **ret, unsigned total_max, unsigned per_address_max,
                              const uint8_t seed[16]);
 void admission_free(struct admission *admission);
 /* False when there is no place. IPv6 addresses count by their /64, which is what one household
  * gets; loopback peers and Unix sockets count in the sum only, for a proxy there speaks for many. */
-MUST_CHECK bool admission_enter(struct admission *admission, const struct peer *peer,
-                                struct admission_place *ret);
-void admission_leave(struct admission *admission, struct admission_place *place); /* twice: fine */
+MUST_CHECK bool admission_enter(struct admission *admission, const struct peer *peer);
+/* Gives back the place of one that entered; once. Its cell is found by its address again. */
+void admission_leave(struct admission *admission, const struct peer *peer);
 unsigned admission_count(const struct admission *admission);
 /* Who was refused so far: for want of a place at all, and of one for their address. */
 unsigned long long admission_refused_total(const struct admission *admission);

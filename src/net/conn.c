@@ -42,34 +42,38 @@ static uint32_t wanted_events(const struct conn *conn)
 static void watch_as_wanted(struct conn *conn)
 {
     if (conn->state != CONN_CLOSED)
-        loop_change(conn->net->loop, &conn->watch, wanted_events(conn));
+        loop_change(conn_net(conn)->loop, &conn->watch, wanted_events(conn));
 }
 
 /* Each list is in order of deadline, so that what is due is at its head. A state's deadlines are
  * all equally far away, so the place is the end, except for the few that got less time. */
-static void list_by_deadline(struct list *head, struct conn *conn)
+static void list_by_deadline(struct list *head, struct conn_work *work)
 {
     struct list *before = head->prev;
 
     while (before != head &&
-           container_of(before, struct conn, in_state)->deadline_ms > conn->deadline_ms)
+           container_of(before, struct conn_work, in_state)->deadline_ms > work->deadline_ms)
         before = before->prev;
-    conn->in_state.prev = before;
-    conn->in_state.next = before->next;
-    before->next->prev = &conn->in_state;
-    before->next = &conn->in_state;
+    work->in_state.prev = before;
+    work->in_state.next = before->next;
+    before->next->prev = &work->in_state;
+    before->next = &work->in_state;
 }
 
 void conn_become_within(struct conn *conn, enum conn_state next, int64_t timeout_ms)
 {
-    struct net *net = conn->net;
+    struct net *net = conn_net(conn);
+    struct conn_work *work = conn->work;
 
     assert(conn_may_become[conn->state] & BIT(next));
-    assert(timeout_ms >= 0);
-    list_unlink(&conn->in_state);
+    assert(timeout_ms >= 0 && (work || conn_timeout_ms[next] == 0));
+    if (work)
+        list_unlink(&work->in_state);
     conn->state = (uint8_t)next;
-    conn->deadline_ms = conn_timeout_ms[next] > 0 ? net->now.mono_ms + timeout_ms : INT64_MAX;
-    list_by_deadline(&net->states[next], conn);
+    if (conn_timeout_ms[next] > 0) {
+        work->deadline_ms = net->now.mono_ms + timeout_ms;
+        list_by_deadline(&net->states[next], work);
+    }
     watch_as_wanted(conn);
 }
 
@@ -84,45 +88,50 @@ void conn_close(struct conn *conn)
         return;
     if (conn->state == CONN_OPEN && !conn->streams)
         conn_ws_lost(conn);
-    loop_unwatch(conn->net->loop, &conn->watch);
-    list_unlink(&conn->in_flush);
-    list_unlink(&conn->in_again);
+    loop_unwatch(conn_net(conn)->loop, &conn->watch);
+    if (conn->work)
+        list_unlink(&conn->work->in_again);
     conn_become(conn, CONN_CLOSED);
+    if (!conn->in_flush) /* else it is found there */
+        conn_queue_push(&conn_net(conn)->closed, conn);
 }
 
 void conn_free(struct conn *conn)
 {
-    struct net *net = conn->net;
+    struct net *net = conn_net(conn);
 
-    assert(!watch_is_on(&conn->watch));
+    assert(!watch_is_on(&conn->watch) && !conn->in_flush);
     if (conn->session)
         hub_disconnect(conn->session);
-    exchange_free(conn->exchange);
-    ws_reader_done(&conn->reader);
-    admission_leave(net->config->admission, &conn->place);
+    conn_work_free(conn->work);
+    conn_leave_admission(conn);
     stream_close(&conn->stream);
-    list_unlink(&conn->in_state);
-    list_unlink(&conn->in_flush);
-    list_unlink(&conn->in_again);
-    free(conn->out);
-    free(conn->pong);
-    net->freed = true;
-    net->count--;
     net->metrics_count -= conn->metrics;
+    peer_note_give(&conn->peer, &net->far);
+    slab_give(conn);
+    net->freed = true;
     atomic_fetch_sub_explicit(&net->config->counters->open, 1, memory_order_relaxed);
-    free(conn);
 }
 
 void conn_wants_flush(struct conn *conn)
 {
-    if (conn->state != CONN_CLOSED && !conn->blocked && list_empty(&conn->in_flush))
-        list_append(&conn->net->flush, &conn->in_flush);
+    if (conn->state == CONN_CLOSED || conn->blocked || conn->in_flush)
+        return;
+    conn->in_flush = true;
+    conn_queue_push(&conn_net(conn)->flush, conn);
 }
 
 void conn_wants_again(struct conn *conn)
 {
-    if (conn->state != CONN_CLOSED && list_empty(&conn->in_again))
-        list_append(&conn->net->again, &conn->in_again);
+    struct conn_work *work;
+
+    if (conn->state == CONN_CLOSED)
+        return;
+    work = conn_need_work(conn);
+    if (!work) /* what it holds would be forgotten */
+        conn_close(conn);
+    else if (list_empty(&work->in_again))
+        list_append(&conn_net(conn)->again, &work->in_again);
 }
 
 void conn_read_again(struct conn *conn)
@@ -155,7 +164,7 @@ static void conn_ready(struct watch *watch, uint32_t events)
 {
     struct conn *conn = container_of(watch, struct conn, watch);
 
-    (void)net_begin(conn->net); /* may close sessions, this one's too */
+    (void)net_begin(conn_net(conn)); /* may close sessions, this one's too */
     if (conn->state == CONN_CLOSED)
         return;
     if (conn->blocked && events & (conn->stream.blocked_on | EPOLLERR | EPOLLHUP)) {
@@ -169,15 +178,16 @@ static void conn_ready(struct watch *watch, uint32_t events)
         return;
     }
     /* What it sent before is looked at first, at the end of this turn: nothing is read on top. */
-    if (!list_empty(&conn->in_again) && !(events & (EPOLLERR | EPOLLHUP)))
+    if (conn->work && !list_empty(&conn->work->in_again) && !(events & (EPOLLERR | EPOLLHUP)))
         return;
     if (events & (EPOLLIN | EPOLLERR | EPOLLHUP))
         conn_read_again(conn);
+    conn_rest(conn);
 }
 
 size_t conn_read(struct conn *conn)
 {
-    struct net *net = conn->net;
+    struct net *net = conn_net(conn);
     ssize_t size = stream_read(&conn->stream, net->buffer, sizeof net->buffer);
 
     if (size > 0) {
@@ -194,40 +204,46 @@ size_t conn_read(struct conn *conn)
 
 int conn_put(struct conn *conn, struct bytes bytes)
 {
-    size_t waiting = conn->out_size - conn->out_at;
+    struct conn_work *work = conn_need_work(conn);
+    size_t waiting;
     char *data;
 
+    if (!work)
+        return MCP_AUTH_E_NOMEM;
+    waiting = work->out_size - work->out_at;
     if (bytes.size > UINT32_MAX - waiting)
         return MCP_AUTH_E_TOO_BIG;
     data = malloc(waiting + bytes.size);
     if (!data)
         return MCP_AUTH_E_NOMEM;
     if (waiting > 0)
-        memcpy(data, conn->out + conn->out_at, waiting);
+        memcpy(data, work->out + work->out_at, waiting);
     memcpy(data + waiting, bytes.data, bytes.size);
-    free(conn->out);
-    conn->out = data;
-    conn->out_size = (uint32_t)(waiting + bytes.size);
-    conn->out_at = 0;
-    conn_wants_flush(conn);
+    free(work->out);
+    work->out = NULL;
+    conn_give(conn, data, waiting + bytes.size);
     return 0;
 }
 
 void conn_give(struct conn *conn, char *data, size_t size)
 {
-    assert(!conn->out && size > 0 && size <= UINT32_MAX);
-    conn->out = data;
-    conn->out_size = (uint32_t)size;
-    conn->out_at = 0;
+    struct conn_work *work = conn->work;
+
+    assert(work && !work->out && size > 0 && size <= UINT32_MAX);
+    work->out = data;
+    work->out_size = (uint32_t)size;
+    work->out_at = 0;
     conn_wants_flush(conn);
 }
 
 /* Our own bytes. True when they have left. */
 static bool out_flush(struct conn *conn)
 {
-    while (conn->out) {
+    struct conn_work *work = conn->work;
+
+    while (work && work->out) {
         ssize_t size =
-            stream_write(&conn->stream, conn->out + conn->out_at, conn->out_size - conn->out_at);
+            stream_write(&conn->stream, work->out + work->out_at, work->out_size - work->out_at);
 
         if (size == STREAM_WOULD_BLOCK) {
             conn->blocked = true;
@@ -238,13 +254,13 @@ static bool out_flush(struct conn *conn)
             conn_close(conn);
             return false;
         }
-        atomic_fetch_add_explicit(&conn->net->config->counters->bytes_sent,
+        atomic_fetch_add_explicit(&conn_net(conn)->config->counters->bytes_sent,
                                   (unsigned long long)size, memory_order_relaxed);
-        conn->out_at += (uint32_t)size;
-        if (conn->out_at == conn->out_size) {
-            free(conn->out);
-            conn->out = NULL;
-            conn->out_size = conn->out_at = 0;
+        work->out_at += (uint32_t)size;
+        if (work->out_at == work->out_size) {
+            free(work->out);
+            work->out = NULL;
+            work->out_size = work->out_at = 0;
         }
     }
     return true;
@@ -253,6 +269,10 @@ static bool out_flush(struct conn *conn)
 void conn_flush(struct conn *conn)
 {
     assert(!conn->blocked && conn->state != CONN_CLOSED);
+    if (!conn->work) { /* open: most are, and have nothing of ours to send */
+        (void)conn_ws_flush(conn);
+        return;
+    }
     if (!out_flush(conn))
         return;
     switch ((enum conn_state)conn->state) {
@@ -270,12 +290,12 @@ void conn_flush(struct conn *conn)
             conn_stream_end(conn);
             return;
         }
-        if (!conn->close_sent) {
+        if (!conn->work->close_sent) {
             conn_put_close_frame(conn);
             if (conn->state == CONN_CLOSED || !out_flush(conn))
                 return;
         }
-        if (conn->close_seen)
+        if (conn->work->close_seen)
             conn_finish(conn);
         return; /* else the peer's is awaited (RFC 6455 section 7.1.1), until the deadline */
     default:
@@ -285,26 +305,11 @@ void conn_flush(struct conn *conn)
 
 void conn_expire(struct conn *conn)
 {
-    atomic_fetch_add_explicit(&conn->net->config->counters->timeouts, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&conn_net(conn)->config->counters->timeouts, 1, memory_order_relaxed);
     if (conn->state == CONN_HEAD || conn->state == CONN_BODY || conn->state == CONN_BUSY)
         conn_http_expire(conn);
     else
         conn_close(conn);
-}
-
-void conn_log(const struct conn *conn, enum log_level level, const char *words, const char *why)
-{
-    char text[PEER_TEXT_SIZE];
-
-    log_write(level, words, LOG_TEXT("peer", peer_text(&conn->peer, text)),
-              LOG_TEXT("why", bytes_of(why)));
-}
-
-struct bytes conn_outlet_address(struct outlet *outlet, char ret[OUTLET_ADDRESS_SIZE])
-{
-    _Static_assert(PEER_TEXT_SIZE <= OUTLET_ADDRESS_SIZE, "an address fits");
-
-    return peer_text(&container_of(outlet, struct conn, outlet)->peer, ret);
 }
 
 /* A word to somebody who finds no place, as far as the socket takes it at once. */
@@ -328,18 +333,38 @@ static void turn_away(struct net *net, int fd, const struct peer *peer, enum net
               LOG_TEXT("peer", address));
 }
 
-static bool find_place(const struct net *net, const struct peer *peer, enum net_door door,
-                       struct admission_place *ret)
+static bool find_place(const struct net *net, const struct peer *peer, enum net_door door)
 {
     if (door == NET_DOOR_METRICS)
         return net->metrics_count < METRICS_CONNECTIONS_MAX;
-    return admission_enter(net->config->admission, peer, ret);
+    return admission_enter(net->config->admission, peer);
+}
+
+/* A connection that is not watched yet, with its place taken; NULL without memory. */
+static struct conn *conn_new(struct net *net, int fd, const struct peer *peer)
+{
+    struct conn *conn = slab_take(&net->conns);
+
+    if (!conn)
+        return NULL;
+    if (peer_note_take(&conn->peer, &net->far, peer) < 0) {
+        slab_give(conn);
+        return NULL;
+    }
+    conn->state = CONN_HEAD;
+    if (!conn_need_work(conn)) {
+        peer_note_give(&conn->peer, &net->far);
+        slab_give(conn);
+        return NULL;
+    }
+    conn->watch = (struct watch){.fd = fd};
+    stream_plain_init(&conn->stream, fd);
+    return conn;
 }
 
 void conn_accept(struct net *net, int fd, const struct sockaddr_storage *address,
                  enum net_door door)
 {
-    struct admission_place place = {0};
     struct conn *conn;
     struct peer peer;
 
@@ -350,36 +375,28 @@ void conn_accept(struct net *net, int fd, const struct sockaddr_storage *address
         close(fd);
         return;
     }
-    if (!find_place(net, &peer, door, &place)) {
+    if (!find_place(net, &peer, door)) {
         turn_away(net, fd, &peer, door);
         return;
     }
-    conn = calloc(1, sizeof *conn);
+    conn = conn_new(net, fd, &peer);
     if (!conn) {
-        admission_leave(net->config->admission, &place);
+        if (door == NET_DOOR_CLIENTS)
+            admission_leave(net->config->admission, &peer);
         atomic_fetch_add_explicit(&net->config->counters->refused_no_memory, 1,
                                   memory_order_relaxed);
         close(fd);
         return;
     }
-    conn->net = net;
-    conn->place = place;
-    conn->peer = peer;
     conn->metrics = door == NET_DOOR_METRICS;
-    conn->state = CONN_HEAD;
-    conn->deadline_ms = net->now.mono_ms + HTTP_HEAD_MS;
-    list_init(&conn->in_state);
-    list_init(&conn->in_flush);
-    list_init(&conn->in_again);
-    stream_plain_init(&conn->stream, fd);
-    net->count++;
+    conn->admitted = door == NET_DOOR_CLIENTS;
     net->metrics_count += conn->metrics;
     atomic_fetch_add_explicit(&net->config->counters->open, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&net->config->counters->accepted, 1, memory_order_relaxed);
-    conn->watch = (struct watch){.fd = fd, .ready = conn_ready};
-    if (loop_watch(net->loop, &conn->watch, EPOLLIN) < 0) {
+    if (loop_watch(net->loop, &conn->watch, conn_ready, EPOLLIN) < 0) {
         conn_free(conn);
         return;
     }
-    list_by_deadline(&net->states[CONN_HEAD], conn);
+    conn->work->deadline_ms = net->now.mono_ms + HTTP_HEAD_MS;
+    list_by_deadline(&net->states[CONN_HEAD], conn->work);
 }

@@ -4,6 +4,7 @@
 #define NET_CONN_H
 
 #include "base/list.h"
+#include "base/slab.h"
 #include "codec/ws_deflate.h"
 #include "codec/ws_message.h"
 #include "io/listener.h"
@@ -11,7 +12,7 @@
 #include "model/limits.h"
 #include "net/exchange.h"
 #include "net/net.h"
-#include "net/peer.h"
+#include "net/peer_note.h"
 
 enum conn_state {
     CONN_HEAD,    /* HTTP: a head is awaited or arrives */
@@ -26,43 +27,60 @@ enum conn_state {
     CONN_STATES
 };
 
-/* A connection of either protocol; an idle one owns nothing besides this. */
-struct conn {
-    struct watch watch;
-    struct stream stream;
-    struct list in_state; /* net->states[state], in order of deadline */
-    struct list in_flush; /* net->flush: has something to send at the end of this turn */
+/* A WebSocket that is read, and what it is told beside its messages. */
+struct ws_reading {
+    struct ws_reader reader;
+    uint32_t quiet_bytes; /* of a message that does not end */
+};
+
+/* What a connection has besides while anything is in progress. An open session at rest has none,
+ * and most are at rest. */
+struct conn_work {
+    struct conn *conn;
+    struct list in_state; /* net->states[state], in order of deadline; alone without a deadline */
     struct list in_again; /* net->again: has something to read without the loop saying so */
-    int64_t deadline_ms;  /* INT64_MAX: none of ours */
-    struct net *net;
+    int64_t deadline_ms;
     struct exchange *exchange; /* HTTP: the request in progress, or NULL */
     char *out;                 /* our own bytes on their way, before any of the session's */
     uint32_t out_size, out_at; /* out_at <= out_size; NULL, 0, 0 when there are none */
-    struct admission_place place;
-    struct peer peer;
-    uint8_t state;
-    bool blocked : 1;    /* the socket is full: wait for stream.blocked_on */
+    struct ws_reading reading;
+    char *pong;              /* a whole frame not yet begun, the newest; NULL: none */
+    struct bytes close_text; /* static */
+    uint16_t close_code;
     bool finish : 1;     /* no keep-alive: half-close after the answer */
     bool close_sent : 1; /* our close frame is in `out` or has left */
     bool close_seen : 1; /* the peer's came, or cannot be read any more */
-    bool streams : 1;    /* OPEN, CLOSING: server-sent events and no WebSocket */
-    bool metrics : 1;    /* came by NET_DOOR_METRICS */
-
-    /* WebSocket. */
-    uint16_t close_code;
-    uint16_t control_frames; /* in control_second */
-    uint32_t control_second;
-    uint32_t quiet_bytes;    /* of a message that does not end */
-    struct bytes close_text; /* static */
-    struct outlet outlet;
-    struct session *session;
-    struct ws_reader reader;
-    char *pong; /* a whole frame not yet begun, the newest; NULL: none */
 };
 
-/* What an idle connection costs here, 240 bytes on 64-bit machines; its session is in the hub's
- * sum. */
-_Static_assert(sizeof(struct conn) <= 240, "an idle connection is small");
+/* A connection of either protocol. Its slab knows its net. */
+struct conn {
+    struct watch watch;
+    struct outlet outlet;
+    struct session *session; /* OPEN, CLOSING: or NULL */
+    struct conn_work *work;  /* NULL: it is open and at rest, or was closed so */
+    struct conn *next;       /* in net->flush or net->closed */
+    struct stream stream;
+    struct peer_note peer;
+    uint16_t control_second; /* the low bits */
+    uint8_t control_frames;  /* in control_second */
+    uint8_t state;
+    bool in_flush : 1; /* has something to send at the end of this turn, or had */
+    bool blocked : 1;  /* the socket is full: wait for stream.blocked_on */
+    bool streams : 1;  /* OPEN, CLOSING: server-sent events and no WebSocket */
+    bool deflates : 1; /* compressed messages may come */
+    bool admitted : 1; /* has a place among those who have not shown who they are */
+    bool metrics : 1;  /* came by NET_DOOR_METRICS */
+};
+
+/* What an idle connection costs here, with 6 bytes of the slab; its session is in the hub's sum.
+ * One line of a cache: sending what a session has touches no other of it. */
+_Static_assert(sizeof(struct conn) <= 64, "an idle connection is small");
+_Static_assert(CONTROL_FRAMES_PER_SECOND_MAX < UINT8_MAX, "control_frames can tell too many");
+
+/* First come, first served. */
+struct conn_queue {
+    struct conn *first, *last; /* last: means something unless first is NULL */
+};
 
 struct net {
     struct loop *loop;
@@ -71,11 +89,15 @@ struct net {
     struct now now;
     bool begun; /* the time of this turn is known */
     bool draining;
-    unsigned count;         /* connections in any list of states */
-    unsigned metrics_count; /* of them, by NET_DOOR_METRICS */
-    unsigned bodies;        /* in pieces */
-    struct list states[CONN_STATES];
-    struct list flush, again;
+    unsigned metrics_count; /* of the connections, by NET_DOOR_METRICS */
+    struct slab conns, works;
+    struct slab far;                 /* of peer_note */
+    unsigned crowd;                  /* connections at most, since it fell to a quarter */
+    unsigned bodies;                 /* in pieces */
+    struct list states[CONN_STATES]; /* of work; those without a deadline are empty */
+    struct list again;
+    struct conn_queue flush;
+    struct conn_queue closed; /* freed at the end of the turn */
     struct slots exchanges;
     struct ws_inflater *inflater; /* NULL: compression is off */
     struct listener listeners[NET_LISTENERS_MAX];
@@ -86,6 +108,31 @@ struct net {
     char buffer[READ_BUFFER_SIZE];
     char scratch[WRITE_SCRATCH_SIZE];
 };
+
+static inline struct net *conn_net(const struct conn *conn)
+{
+    return slab_owner(conn);
+}
+
+static inline void conn_queue_push(struct conn_queue *queue, struct conn *conn)
+{
+    conn->next = NULL;
+    if (queue->first)
+        queue->last->next = conn;
+    else
+        queue->first = conn;
+    queue->last = conn;
+}
+
+/* NULL: empty. */
+static inline struct conn *conn_queue_shift(struct conn_queue *queue)
+{
+    struct conn *conn = queue->first;
+
+    if (conn)
+        queue->first = conn->next;
+    return conn;
+}
 
 /* conn.c */
 void conn_accept(struct net *net, int fd, const struct sockaddr_storage *address,
@@ -107,6 +154,18 @@ void conn_flush(struct conn *conn);
 /* Reads once into the worker's buffer. The count; 0 when there is nothing now, or the connection
  * was closed because the peer is gone. */
 size_t conn_read(struct conn *conn);
+
+/* conn_work.c */
+/* The work there is, or else new and empty; NULL without memory. Only an open one may have none. */
+MUST_CHECK struct conn_work *conn_need_work(struct conn *conn);
+/* Gives back the work of an open session at rest: at the end of what may have begun or ended any. */
+void conn_rest(struct conn *conn);
+void conn_work_free(struct conn_work *work); /* NULL is fine */
+
+/* conn_peer.c */
+struct peer conn_peer(const struct conn *conn);
+/* Gives back its place among those who have not shown who they are. Twice: fine. */
+void conn_leave_admission(struct conn *conn);
 /* A record of a peer's mistake or a refusal, with its address. Never with what it sent. */
 void conn_log(const struct conn *conn, enum log_level level, const char *words, const char *why);
 

@@ -10,16 +10,18 @@
 
 static void count(const struct conn *conn, enum closer by, uint16_t code)
 {
-    char id[SESSION_NAME_SIZE] = "", peer[PEER_TEXT_SIZE];
+    char id[SESSION_NAME_SIZE] = "", text[PEER_TEXT_SIZE];
+    struct peer peer;
 
-    close_count(&conn->net->config->counters->closes, by, code);
+    close_count(&conn_net(conn)->config->counters->closes, by, code);
     if (!log_wanted(LOG_DEBUG))
         return;
     if (conn->session)
         session_name(conn->session, id);
+    peer = conn_peer(conn);
     log_write(LOG_DEBUG, "connection closed", LOG_TEXT("connection_id", bytes_of(id)),
               LOG_INT("code", code), LOG_TEXT("by", bytes_of(closer_text(by))),
-              LOG_TEXT("peer", peer_text(&conn->peer, peer)));
+              LOG_TEXT("peer", peer_text(&peer, text)));
 }
 
 void conn_ws_lost(struct conn *conn)
@@ -31,10 +33,14 @@ void conn_ws_close(struct conn *conn, enum closer by, uint16_t code, struct byte
                    int64_t linger_ms)
 {
     if (conn->state == CONN_CLOSED || conn->state == CONN_CLOSING || conn->state == CONN_LINGER)
-        return; /* the first reason stands */
+        return;                  /* the first reason stands */
+    if (!conn_need_work(conn)) { /* then without words */
+        conn_close(conn);
+        return;
+    }
     count(conn, by, code);
-    conn->close_code = code;
-    conn->close_text = text;
+    conn->work->close_code = code;
+    conn->work->close_text = text;
     if (linger_ms < 0)
         linger_ms = 0;
     if (linger_ms > CLOSE_LINGER_MS)
@@ -53,15 +59,15 @@ void conn_ws_close_reason(struct conn *conn, enum close_reason reason, int64_t l
 void conn_put_close_frame(struct conn *conn)
 {
     uint8_t frame[WS_CLOSE_FRAME_MAX];
-    size_t size = ws_close_frame(frame, conn->close_code, conn->close_text);
+    size_t size = ws_close_frame(frame, conn->work->close_code, conn->work->close_text);
 
-    assert(conn->state == CONN_CLOSING && !conn->close_sent);
-    conn->close_sent = true;
+    assert(conn->state == CONN_CLOSING && !conn->work->close_sent);
+    conn->work->close_sent = true;
     if (conn->session) {
         hub_disconnect(conn->session);
         conn->session = NULL;
     }
-    admission_leave(conn->net->config->admission, &conn->place);
+    conn_leave_admission(conn);
     if (conn_put(conn, (struct bytes){(const char *)frame, size}) < 0)
         conn_close(conn);
 }
@@ -71,9 +77,9 @@ void conn_put_close_frame(struct conn *conn)
 void conn_finish(struct conn *conn)
 {
     stream_finish(&conn->stream);
-    exchange_free(conn->exchange);
-    conn->exchange = NULL;
-    admission_leave(conn->net->config->admission, &conn->place);
+    exchange_free(conn->work->exchange);
+    conn->work->exchange = NULL;
+    conn_leave_admission(conn);
     conn_become(conn, CONN_LINGER);
 }
 

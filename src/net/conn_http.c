@@ -29,7 +29,7 @@ static void handle(struct exchange *exchange, struct bytes rest)
 
     if (exchange->counts_as_body) {
         exchange->counts_as_body = false;
-        conn->net->bodies--;
+        conn_net(conn)->bodies--;
     }
     if (!keep_rest(exchange, rest))
         return;
@@ -83,12 +83,12 @@ static void body_begin(struct exchange *exchange, struct bytes head, struct byte
 
     http_body_init(&exchange->decoder, &exchange->request);
     strbuf_init(&exchange->content, exchange->route->body_max);
-    if (conn->net->bodies >= HTTP_BODIES_MAX) {
+    if (conn_net(conn)->bodies >= HTTP_BODIES_MAX) {
         exchange->keep_alive = false;
         exchange_refuse(exchange, ERROR_OVERLOADED, (struct bytes){0}, NULL, 1000);
         return;
     }
-    conn->net->bodies++;
+    conn_net(conn)->bodies++;
     exchange->counts_as_body = true;
     conn_become(conn, CONN_BODY);
     body_feed(exchange, rest);
@@ -119,7 +119,7 @@ static void head_take(struct exchange *exchange, struct bytes input)
             conn_close(conn);
         return;
     }
-    atomic_fetch_add_explicit(&conn->net->config->counters->requests, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&conn_net(conn)->config->counters->requests, 1, memory_order_relaxed);
     if (r < 0) {
         refuse_and_finish(exchange, refusal_code(-r), why);
         return;
@@ -138,35 +138,35 @@ static void head_take(struct exchange *exchange, struct bytes input)
 
 static void head_feed(struct conn *conn, struct bytes input)
 {
-    if (!conn->exchange) {
-        if (exchange_new(&conn->exchange, conn) < 0) {
+    if (!conn->work->exchange) {
+        if (exchange_new(&conn->work->exchange, conn) < 0) {
             conn_close(conn);
             return;
         }
         if (conn->state == CONN_IDLE)
             conn_become(conn, CONN_HEAD);
     }
-    if (conn->exchange->in.size > 0) {
-        strbuf_put_bytes(&conn->exchange->in, input);
-        if (conn->exchange->in.error) {
+    if (conn->work->exchange->in.size > 0) {
+        strbuf_put_bytes(&conn->work->exchange->in, input);
+        if (conn->work->exchange->in.error) {
             conn_close(conn);
             return;
         }
-        input = strbuf_bytes(&conn->exchange->in);
+        input = strbuf_bytes(&conn->work->exchange->in);
     }
-    head_take(conn->exchange, input);
+    head_take(conn->work->exchange, input);
 }
 
 void conn_http_ready(struct conn *conn)
 {
-    struct net *net = conn->net;
+    struct net *net = conn_net(conn);
     size_t size = conn_read(conn);
     struct bytes input = {net->buffer, size};
 
     if (size == 0)
         return;
     if (conn->state == CONN_BODY)
-        body_feed(conn->exchange, input);
+        body_feed(conn->work->exchange, input);
     else
         head_feed(conn, input);
     explicit_bzero(net->buffer, size); /* a token may have been in it */
@@ -174,22 +174,22 @@ void conn_http_ready(struct conn *conn)
 
 void conn_http_again(struct conn *conn)
 {
-    assert(conn->state == CONN_HEAD && conn->exchange);
-    if (conn->exchange->in.size > 0)
-        head_take(conn->exchange, strbuf_bytes(&conn->exchange->in));
+    assert(conn->state == CONN_HEAD && conn->work->exchange);
+    if (conn->work->exchange->in.size > 0)
+        head_take(conn->work->exchange, strbuf_bytes(&conn->work->exchange->in));
     if (conn->state == CONN_HEAD && stream_holds(&conn->stream))
         conn_http_ready(conn);
 }
 
 void conn_http_sent(struct conn *conn)
 {
-    struct exchange *done = conn->exchange, *next = NULL;
+    struct exchange *done = conn->work->exchange, *next = NULL;
 
-    if (conn->finish || conn->net->draining) {
+    if (conn->work->finish || conn_net(conn)->draining) {
         conn_finish(conn);
         return;
     }
-    conn->exchange = NULL;
+    conn->work->exchange = NULL;
     if (done->rest.size > 0 && exchange_new(&next, conn) >= 0) {
         struct strbuf rest = done->rest;
 
@@ -202,7 +202,7 @@ void conn_http_sent(struct conn *conn)
         return;
     }
     exchange_free(done);
-    conn->exchange = next;
+    conn->work->exchange = next;
     if (next) {
         conn_become(conn, CONN_HEAD);
         conn_wants_again(conn);
@@ -213,7 +213,7 @@ void conn_http_sent(struct conn *conn)
 
 void conn_http_expire(struct conn *conn)
 {
-    struct exchange *exchange = conn->exchange;
+    struct exchange *exchange = conn->work->exchange;
 
     if (conn->state == CONN_HEAD && (!exchange || exchange->in.size == 0))
         conn_close(conn); /* it never began: nobody waits for an answer */

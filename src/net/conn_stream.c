@@ -20,7 +20,7 @@ static int put_head(struct exchange *exchange)
     strbuf_puts(&headers, "X-Accel-Buffering: no\r\n");
     r = headers.error;
     if (r == 0)
-        http_response_head(&out, 200, conn->net->now.wall_ms, "text/event-stream",
+        http_response_head(&out, 200, conn_net(conn)->now.wall_ms, "text/event-stream",
                            HTTP_LENGTH_UNKNOWN, false, strbuf_bytes(&headers));
     if (r == 0)
         r = out.error ? out.error : conn_put(conn, strbuf_bytes(&out));
@@ -42,6 +42,10 @@ static void outlet_close(struct outlet *outlet, enum close_reason reason __attri
 
     if (conn->state != CONN_OPEN)
         return;
+    if (!conn_need_work(conn)) {
+        conn_close(conn);
+        return;
+    }
     conn_become_within(conn, CONN_CLOSING,
                        linger_ms < 0                 ? 0
                        : linger_ms > CLOSE_LINGER_MS ? CLOSE_LINGER_MS
@@ -65,13 +69,13 @@ static void open_session(struct exchange *exchange, struct filter *filter, struc
     conn->streams = true;
     conn->outlet.operations = &stream_operations;
     conn_become(conn, CONN_OPEN); /* before the session is there: it may close at once */
-    if (hub_connect_stream(conn->net->hub, &conn->outlet, identity, filter, position, &session) <
-        0) {
+    if (hub_connect_stream(conn_net(conn)->hub, &conn->outlet, identity, filter, position,
+                           &session) < 0) {
         conn_close(conn);
         return;
     }
     conn->session = session;
-    conn->exchange = NULL;
+    conn->work->exchange = NULL;
     exchange_free(exchange);
 }
 
@@ -81,7 +85,8 @@ void exchange_stream(struct exchange *exchange, struct filter *filter, struct by
 
     assert(!exchange->answered && exchange->identity);
     exchange->answered = true;
-    atomic_fetch_add_explicit(&conn->net->config->counters->answers[2], 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&conn_net(conn)->config->counters->answers[2], 1,
+                              memory_order_relaxed);
     if (put_head(exchange) < 0) {
         filter_free(filter);
         conn_close(conn);
@@ -89,18 +94,25 @@ void exchange_stream(struct exchange *exchange, struct filter *filter, struct by
     }
     if (exchange->request.method == HTTP_HEAD) {
         filter_free(filter);
-        conn->finish = true;
+        conn->work->finish = true;
         conn_become(conn, CONN_REPLY);
         return;
     }
     open_session(exchange, filter, position);
 }
 
+/* Nothing is expected, and a little is thrown away. The peer's end closes. */
 void conn_stream_ready(struct conn *conn)
 {
-    /* Nothing is expected, and a little is thrown away. The peer's end closes. */
-    conn->quiet_bytes += (uint32_t)conn_read(conn);
-    if (conn->quiet_bytes > READ_BUFFER_SIZE)
+    size_t size = conn_read(conn);
+    struct conn_work *work;
+
+    if (size == 0)
+        return;
+    work = conn_need_work(conn); /* it counts, from the first byte to the end */
+    if (work)
+        work->reading.quiet_bytes += (uint32_t)size;
+    if (!work || work->reading.quiet_bytes > READ_BUFFER_SIZE)
         conn_close(conn);
 }
 

@@ -33,7 +33,7 @@ static const struct outlet_operations outlet_operations = {
 
 void conn_ws_open(struct conn *conn, enum session_kind kind, struct identity *identity)
 {
-    struct net *net = conn->net;
+    struct net *net = conn_net(conn);
     struct session *session;
 
     conn->outlet.operations = &outlet_operations;
@@ -44,22 +44,22 @@ void conn_ws_open(struct conn *conn, enum session_kind kind, struct identity *id
         return;
     }
     conn->session = session;
-    if (conn->reader.rsv1_allowed)
+    if (conn->deflates)
         session_deflates(session);
     if (session_signed_in(session))
-        admission_leave(net->config->admission, &conn->place);
+        conn_leave_admission(conn);
 }
 
 /* Are these more pings and pongs than anybody needs? */
 static bool control_flood(struct conn *conn)
 {
-    uint32_t second = (uint32_t)(conn->net->now.mono_ms / 1000);
+    uint16_t second = (uint16_t)(conn_net(conn)->now.mono_ms / 1000);
 
     if (second != conn->control_second) {
         conn->control_second = second;
         conn->control_frames = 0;
     }
-    return ++conn->control_frames > CONTROL_FRAMES_PER_SECOND_MAX;
+    return ++conn->control_frames > CONTROL_FRAMES_PER_SECOND_MAX; /* then it ends */
 }
 
 /* Only the newest is answered when the socket is full (RFC 6455 section 5.5.3). */
@@ -67,23 +67,25 @@ static void take_ping(struct conn *conn, struct bytes payload)
 {
     uint8_t header[WS_SERVER_HEADER_MAX];
     size_t header_size = ws_frame_write_header(header, WS_PONG, false, payload.size);
+    struct conn_work *work = conn_need_work(conn);
 
     assert(header_size + payload.size <= PONG_SIZE_MAX);
-    if (!conn->pong)
-        conn->pong = malloc(PONG_SIZE_MAX);
-    if (!conn->pong)
+    if (work && !work->pong)
+        work->pong = malloc(PONG_SIZE_MAX);
+    if (!work || !work->pong)
         return; /* the peer asks again, or goes */
-    memcpy(conn->pong, header, header_size);
-    memcpy(conn->pong + header_size, payload.data, payload.size);
+    memcpy(work->pong, header, header_size);
+    memcpy(work->pong + header_size, payload.data, payload.size);
     conn_wants_flush(conn);
 }
 
-static void take_control(struct conn *conn, enum ws_result result, struct bytes payload)
+static void take_control(struct conn *conn, struct ws_reading *reading, enum ws_result result,
+                         struct bytes payload)
 {
     uint32_t size = (uint32_t)payload.size + CLIENT_CONTROL_HEADER;
 
     /* They may stand between the pieces of a message, and are not bytes of it. */
-    conn->quiet_bytes = conn->quiet_bytes > size ? conn->quiet_bytes - size : 0;
+    reading->quiet_bytes = reading->quiet_bytes > size ? reading->quiet_bytes - size : 0;
     if (control_flood(conn))
         conn_ws_close_reason(conn, CLOSE_RATE_LIMIT, CLOSE_LINGER_MS);
     else if (result == WS_GOT_PONG)
@@ -92,20 +94,20 @@ static void take_control(struct conn *conn, enum ws_result result, struct bytes 
         take_ping(conn, payload);
 }
 
-static void take_message(struct conn *conn, const struct ws_output *message)
+static void take_message(struct conn *conn, struct ws_reading *reading,
+                         const struct ws_output *message)
 {
-    conn->quiet_bytes = 0;
+    reading->quiet_bytes = 0;
     if (message->opcode == WS_TEXT)
         session_receive(conn->session, message->payload);
     else
         session_receive_binary(conn->session);
-    if (conn->place.taken && session_signed_in(conn->session))
-        admission_leave(conn->net->config->admission, &conn->place);
+    if (conn->admitted && session_signed_in(conn->session))
+        conn_leave_admission(conn);
 }
 
 static void take_close(struct conn *conn, enum ws_result result, const struct ws_output *output)
 {
-    conn->close_seen = true; /* after an error nothing of the peer can be read any more either */
     if (result == WS_GOT_ERROR) {
         conn_log(conn, LOG_INFO, "protocol error", output->why);
         conn_ws_close(conn, CLOSER_SERVER, output->close_code, bytes_of(output->why),
@@ -114,23 +116,27 @@ static void take_close(struct conn *conn, enum ws_result result, const struct ws
         /* RFC 6455 section 5.5.1: echo the code. */
         conn_ws_close(conn, CLOSER_CLIENT, output->close_code, (struct bytes){0}, CLOSE_LINGER_MS);
     }
+    if (conn->state != CONN_CLOSED)
+        conn->work->close_seen = true; /* after an error nothing of the peer can be read any more */
 }
 
 /* What it says may be no larger than if it had come as it is. */
-static void take_compressed(struct conn *conn, const struct ws_output *compressed)
+static void take_compressed(struct conn *conn, struct ws_reading *reading,
+                            const struct ws_output *compressed)
 {
-    const struct ws_inflate_limits limits = {.size_max = conn->reader.message_size_max,
+    const struct ws_inflate_limits limits = {.size_max = reading->reader.message_size_max,
                                              .ratio_max = WS_INFLATE_RATIO_MAX};
     struct ws_output output = *compressed;
-    enum ws_result result = ws_inflate_message(conn->net->inflater, &limits, NULL, &output);
+    enum ws_result result = ws_inflate_message(conn_net(conn)->inflater, &limits, NULL, &output);
 
     if (result == WS_GOT_MESSAGE)
-        take_message(conn, &output);
+        take_message(conn, reading, &output);
     else
         take_close(conn, result, &output);
 }
 
-static void take_output(struct conn *conn, enum ws_result result, const struct ws_output *output)
+static void take_output(struct conn *conn, struct ws_reading *reading, enum ws_result result,
+                        const struct ws_output *output)
 {
     if (result == WS_GOT_CLOSE || result == WS_GOT_ERROR) {
         take_close(conn, result, output);
@@ -138,49 +144,81 @@ static void take_output(struct conn *conn, enum ws_result result, const struct w
     }
     if (conn->state != CONN_OPEN) /* closing: only the peer's close is still of interest */
         return;
-    if (result == WS_GOT_MESSAGE && conn->reader.compressed)
-        take_compressed(conn, output);
+    if (result == WS_GOT_MESSAGE && reading->reader.compressed)
+        take_compressed(conn, reading, output);
     else if (result == WS_GOT_MESSAGE)
-        take_message(conn, output);
+        take_message(conn, reading, output);
     else
-        take_control(conn, result, output->payload);
+        take_control(conn, reading, result, output->payload);
 }
 
 /* A message in pieces costs at most 7 bytes for each of its own; a peer that sends more than that
  * without ever finishing sends empty pieces. */
-static bool quiet_flood(const struct conn *conn)
+static bool quiet_flood(const struct ws_reading *reading)
 {
-    return conn->quiet_bytes > 8 * conn->reader.message_size_max + READ_BUFFER_SIZE;
+    return reading->quiet_bytes > 8 * reading->reader.message_size_max + READ_BUFFER_SIZE;
 }
 
-void conn_ws_take(struct conn *conn, char *data, size_t size)
+/* What was begun where there was no work is in pieces now. */
+static void keep_reading(struct conn *conn, struct ws_reading *reading)
+{
+    struct conn_work *work;
+
+    if (ws_reader_is_idle(&reading->reader))
+        return;
+    work = conn->state == CONN_CLOSED ? NULL : conn_need_work(conn);
+    if (work) {
+        work->reading = *reading;
+        return;
+    }
+    ws_reader_done(&reading->reader);
+    conn_close(conn);
+}
+
+static void read_messages(struct conn *conn, struct ws_reading *reading, char *data, size_t size)
 {
     size_t at = 0;
 
-    conn->quiet_bytes += (uint32_t)size;
+    reading->quiet_bytes += (uint32_t)size;
     while (conn->state != CONN_CLOSED && conn->state != CONN_LINGER) {
         struct ws_output output;
         enum ws_result result;
         size_t used = 0;
 
         if (conn->session)
-            conn->reader.message_size_max = session_message_size_max(conn->session);
-        result = ws_reader_feed(&conn->reader, data + at, size - at, &used, &output);
+            reading->reader.message_size_max = session_message_size_max(conn->session);
+        result = ws_reader_feed(&reading->reader, data + at, size - at, &used, &output);
         at += used;
         assert(at <= size);
         if (result == WS_NEED_MORE)
             break;
-        take_output(conn, result, &output);
+        take_output(conn, reading, result, &output);
     }
-    if (conn->state == CONN_OPEN && quiet_flood(conn))
+    if (conn->state == CONN_OPEN && quiet_flood(reading))
         conn_ws_close_reason(conn, CLOSE_RATE_LIMIT, CLOSE_LINGER_MS);
-    if (conn->state == CONN_CLOSING && conn->close_seen)
+}
+
+/* Most messages come whole, and leave nothing: those are read without work. */
+void conn_ws_take(struct conn *conn, char *data, size_t size)
+{
+    if (conn->work) {
+        conn->work->reading.reader.rsv1_allowed = conn->deflates;
+        read_messages(conn, &conn->work->reading, data, size);
+    } else {
+        struct ws_reading reading = {0};
+
+        ws_reader_init(&reading.reader, WS_SERVER, FIRST_MESSAGE_SIZE_MAX);
+        reading.reader.rsv1_allowed = conn->deflates;
+        read_messages(conn, &reading, data, size);
+        keep_reading(conn, &reading);
+    }
+    if (conn->state == CONN_CLOSING && conn->work->close_seen)
         conn_wants_flush(conn);
 }
 
 void conn_ws_ready(struct conn *conn)
 {
-    struct net *net = conn->net;
+    struct net *net = conn_net(conn);
     size_t size = conn_read(conn);
 
     if (size == 0)
@@ -192,7 +230,7 @@ void conn_ws_ready(struct conn *conn)
 /* As much of the session's output as the socket takes. True when there is no more. */
 static bool session_flush(struct conn *conn)
 {
-    struct net *net = conn->net;
+    struct net *net = conn_net(conn);
 
     while (conn->session) {
         struct bytes run = session_output(conn->session, net->scratch, sizeof net->scratch);
@@ -223,14 +261,16 @@ static bool session_flush(struct conn *conn)
  * when all its output has gone. */
 bool conn_ws_flush(struct conn *conn)
 {
-    assert(!conn->out);
+    struct conn_work *work = conn->work;
+
+    assert(!work || !work->out);
     if (!session_flush(conn))
         return false;
-    if (conn->pong && conn->state == CONN_OPEN) {
-        size_t size = 2 + ((size_t)(uint8_t)conn->pong[1] & 0x7f);
-        char *pong = conn->pong;
+    if (work && work->pong && conn->state == CONN_OPEN) {
+        size_t size = 2 + ((size_t)(uint8_t)work->pong[1] & 0x7f);
+        char *pong = work->pong;
 
-        conn->pong = NULL;
+        work->pong = NULL;
         conn_give(conn, pong, size);
     }
     return true;

@@ -18,7 +18,7 @@ static bool any_is_allowed(const struct text_list *allowed)
 
 void cors_begin(struct exchange *exchange)
 {
-    const struct text_list *allowed = &exchange->conn->net->config->settings->allowed_origins;
+    const struct text_list *allowed = &conn_net(exchange->conn)->config->settings->allowed_origins;
     const struct http_request *request = &exchange->request;
     struct bytes origin = http_request_header(request, BYTES("Origin"));
 

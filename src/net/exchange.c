@@ -28,9 +28,9 @@ void exchange_free(struct exchange *exchange)
 {
     if (!exchange)
         return;
-    slots_remove(&exchange->conn->net->exchanges, exchange->handle);
+    slots_remove(&conn_net(exchange->conn)->exchanges, exchange->handle);
     if (exchange->counts_as_body)
-        exchange->conn->net->bodies--;
+        conn_net(exchange->conn)->bodies--;
     identity_unref(exchange->identity);
     cors_done(exchange);
     strbuf_done(&exchange->in);
@@ -41,17 +41,17 @@ void exchange_free(struct exchange *exchange)
 
 struct net *exchange_net(const struct exchange *exchange)
 {
-    return exchange->conn->net;
+    return conn_net(exchange->conn);
 }
 
 void *exchange_owner(const struct exchange *exchange)
 {
-    return exchange->conn->net->config->owner;
+    return conn_net(exchange->conn)->config->owner;
 }
 
 struct now exchange_now(const struct exchange *exchange)
 {
-    return exchange->conn->net->now;
+    return conn_net(exchange->conn)->now;
 }
 
 int exchange_later(struct exchange *exchange, slot_handle *ret)
@@ -59,7 +59,7 @@ int exchange_later(struct exchange *exchange, slot_handle *ret)
     int r;
 
     assert(exchange->handle == 0 && !exchange->answered);
-    r = slots_put(&exchange->conn->net->exchanges, exchange, &exchange->handle);
+    r = slots_put(&conn_net(exchange->conn)->exchanges, exchange, &exchange->handle);
     if (r >= 0)
         *ret = exchange->handle;
     return r;
@@ -90,7 +90,7 @@ static void answer_compose(struct strbuf *out, const struct exchange *exchange, 
     strbuf_put_bytes(&all, headers);
     if (all.error)
         out->error = all.error; /* sticky: the caller checks once */
-    http_response_head(out, status, exchange->conn->net->now.wall_ms, content_type, body.size,
+    http_response_head(out, status, conn_net(exchange->conn)->now.wall_ms, content_type, body.size,
                        exchange->keep_alive, strbuf_bytes(&all));
     strbuf_done(&all);
     if (exchange->request.method != HTTP_HEAD) /* RFC 9110 section 9.3.2 */
@@ -101,16 +101,16 @@ void exchange_answer(struct exchange *exchange, int status, const char *content_
                      struct bytes headers, struct bytes body)
 {
     struct conn *conn = exchange->conn;
-    struct net_counters *counters = conn->net->config->counters;
+    struct net_counters *counters = conn_net(conn)->config->counters;
     struct strbuf out;
     size_t size;
     char *data;
 
     assert(!exchange->answered && status >= 200 && status <= 599);
     exchange->answered = true;
-    if (conn->net->draining)
+    if (conn_net(conn)->draining)
         exchange->keep_alive = false;
-    conn->finish = !exchange->keep_alive;
+    conn->work->finish = !exchange->keep_alive;
     atomic_fetch_add_explicit(&counters->answers[status / 100], 1, memory_order_relaxed);
 
     strbuf_init(&out, ANSWER_HEAD_MAX + 512 + body.size);
@@ -121,7 +121,7 @@ void exchange_answer(struct exchange *exchange, int status, const char *content_
         conn_close(conn);
         return;
     }
-    if (conn->out) { /* a 100 Continue that has not left yet */
+    if (conn->work->out) { /* a 100 Continue that has not left yet */
         int r = conn_put(conn, (struct bytes){data, size});
 
         free(data);
@@ -155,7 +155,7 @@ void exchange_answer_json(struct exchange *exchange, int status, struct bytes he
 void exchange_refuse_with(struct exchange *exchange, enum error_code code, struct bytes message,
                           const struct refusal_details *details, struct bytes headers)
 {
-    struct net_counters *counters = exchange->conn->net->config->counters;
+    struct net_counters *counters = conn_net(exchange->conn)->config->counters;
     struct strbuf json;
 
     atomic_fetch_add_explicit(&counters->refusals[code], 1, memory_order_relaxed);

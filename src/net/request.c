@@ -39,9 +39,9 @@ static bool authenticate_peer(struct exchange *exchange, struct bytes token)
     struct conn *conn = exchange->conn;
     const char *why = "";
 
-    switch (hub_authenticate(conn->net->hub, token, &exchange->identity, &why)) {
+    switch (hub_authenticate(conn_net(conn)->hub, token, &exchange->identity, &why)) {
     case AUTH_OK:
-        admission_leave(conn->net->config->admission, &conn->place);
+        conn_leave_admission(conn);
         return true;
     case AUTH_NOMEM:
         exchange_refuse(exchange, ERROR_OVERLOADED, (struct bytes){0}, NULL, 1000);
@@ -74,7 +74,7 @@ bool request_readmit(struct exchange *exchange)
 
     if (!exchange->identity)
         return true;
-    switch (hub_evaluate(exchange->conn->net->hub, exchange->identity, &now)) {
+    switch (hub_evaluate(conn_net(exchange->conn)->hub, exchange->identity, &now)) {
     case AUTH_OK:
         identity_unref(exchange->identity);
         exchange->identity = now;
@@ -94,16 +94,17 @@ bool request_readmit(struct exchange *exchange)
 static bool may_enter(struct exchange *exchange)
 {
     struct conn *conn = exchange->conn;
-    const struct settings *settings = conn->net->config->settings;
+    const struct settings *settings = conn_net(conn)->config->settings;
     struct bytes token = http_request_bearer(&exchange->request);
     enum access access = exchange->route->access;
+    struct peer peer = conn_peer(conn);
 
     exchange->is_local =
-        conn->metrics || (peer_is_local(&conn->peer) && !came_by_proxy(&exchange->request));
+        conn->metrics || (peer_is_local(&peer) && !came_by_proxy(&exchange->request));
     exchange->has_api_key = bytes_present(token) && bytes_present(settings->api_key) &&
                             secret_equal(settings->api_key, token);
     if (exchange->has_api_key)
-        admission_leave(conn->net->config->admission, &conn->place);
+        conn_leave_admission(conn);
     if (access == ACCESS_USER && exchange->has_api_key) {
         exchange_refuse(exchange, ERROR_FORBIDDEN,
                         BYTES("The API key is nobody: this needs a user's token"), NULL, -1);
@@ -137,7 +138,7 @@ static void answer_options(struct exchange *exchange, unsigned allow)
 
 static bool find_route(struct exchange *exchange)
 {
-    const struct net_config *config = exchange->conn->net->config;
+    const struct net_config *config = conn_net(exchange->conn)->config;
     unsigned count = exchange->conn->metrics ? config->metrics_routes_count : config->routes_count;
     char allow_line[ROUTE_ALLOW_SIZE];
     unsigned allow = 0;
@@ -164,7 +165,7 @@ static bool find_route(struct exchange *exchange)
 bool request_admit(struct exchange *exchange)
 {
     const struct http_request *request = &exchange->request;
-    struct net *net = exchange->conn->net;
+    struct net *net = conn_net(exchange->conn);
     bool has_body = request->chunked || request->content_length > 0;
 
     /* Until the body has been read it stands between this request and the next. */

@@ -46,7 +46,7 @@ static bool handshake_identity(struct exchange *exchange)
         return true;
     token = http_request_bearer(request);
     if (bytes_present(token))
-        result = hub_authenticate(conn->net->hub, token, &exchange->identity, &why);
+        result = hub_authenticate(conn_net(conn)->hub, token, &exchange->identity, &why);
     if (result == AUTH_OK)
         return true;
     if (result == AUTH_NOMEM) {
@@ -91,7 +91,7 @@ static int negotiate(const struct conn *conn, const struct http_request *request
     static const struct ws_deflate_config config = {.server_window_bits = WS_WINDOW_BITS_MAX};
     int r;
 
-    if (!conn->net->inflater) /* off */
+    if (!conn_net(conn)->inflater) /* off */
         return 0;
     r = ws_deflate_negotiate(request, &config, ret, ret_why);
     /* One frame is for all who agreed; those with a smaller window go on without compression. */
@@ -125,7 +125,7 @@ static void upgrade_open(struct exchange *exchange, const struct ws_deflate_para
                          struct bytes rest)
 {
     struct conn *conn = exchange->conn;
-    const struct settings *settings = conn->net->config->settings;
+    const struct settings *settings = conn_net(conn)->config->settings;
     const struct http_request *request = &exchange->request;
     bool control = ws_handshake_offers(request, SUBPROTOCOL);
     bool forbidden =
@@ -137,9 +137,8 @@ static void upgrade_open(struct exchange *exchange, const struct ws_deflate_para
         conn_close(conn);
         return;
     }
-    atomic_fetch_add_explicit(&conn->net->config->counters->upgrades, 1, memory_order_relaxed);
-    ws_reader_init(&conn->reader, WS_SERVER, FIRST_MESSAGE_SIZE_MAX);
-    conn->reader.rsv1_allowed = deflate != NULL;
+    atomic_fetch_add_explicit(&conn_net(conn)->config->counters->upgrades, 1, memory_order_relaxed);
+    conn->deflates = deflate != NULL;
     if (forbidden) {
         conn_log(conn, LOG_WARNING, "connection refused", "its Origin is not an allowed one");
         conn_ws_close_reason(conn, CLOSE_FORBIDDEN, CLOSE_LINGER_MS);
@@ -182,6 +181,6 @@ void conn_upgrade(struct exchange *exchange, struct bytes rest)
     if (!handshake_identity(exchange)) /* a 401 is not kept alive: frames may follow it */
         return;
     upgrade_open(exchange, agreed > 0 ? &deflate : NULL, rest);
-    conn->exchange = NULL;
+    conn->work->exchange = NULL;
     exchange_free(exchange);
 }

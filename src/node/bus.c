@@ -142,8 +142,8 @@ int bus_start(struct node *node)
 
     if (r < 0)
         return r;
-    node->bell = (struct watch){.fd = mailbox_fd(&node->mailbox), .ready = rung};
-    r = loop_watch(&node->loop, &node->bell, EPOLLIN);
+    node->bell = (struct watch){.fd = mailbox_fd(&node->mailbox)};
+    r = loop_watch(&node->loop, &node->bell, rung, EPOLLIN);
     if (r == 0)
         r = start_thread(node);
     if (r < 0) {

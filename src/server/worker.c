@@ -110,8 +110,8 @@ int worker_new(struct worker **ret, unsigned index, struct node *node,
     if (r >= 0)
         r = net_new(&worker->net, &worker->loop, hub, config);
     if (r >= 0) {
-        worker->mail = (struct watch){.fd = mailbox_fd(&worker->mailbox), .ready = mail_ready};
-        r = loop_watch(&worker->loop, &worker->mail, EPOLLIN);
+        worker->mail = (struct watch){.fd = mailbox_fd(&worker->mailbox)};
+        r = loop_watch(&worker->loop, &worker->mail, mail_ready, EPOLLIN);
     }
     if (r < 0) {
         worker_free(worker);

@@ -357,6 +357,7 @@ void server_scenarios(void)
         {INJECT_LISTEN, "listen", {EADDRINUSE}},
         {INJECT_GETSOCKNAME, "getsockname", {ENOBUFS}},
         {INJECT_PTHREAD_CREATE, "pthread_create", {EAGAIN}},
+        {INJECT_MMAP, "mmap", {ENOMEM}},
         {INJECT_READ, "read", {EINTR}},
         {INJECT_WRITE, "write", {EINTR}},
         {INJECT_SHUTDOWN, "shutdown", {ENOTCONN}},

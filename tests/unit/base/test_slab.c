@@ -75,7 +75,8 @@ TEST(an_object_costs_less_than_seven_bytes_more)
     struct slab slab;
 
     slab_init(&slab, SIZE, NULL);
-    CHECK(SLAB_CHUNK_SIZE / slab.per_chunk < SIZE + 7);
+    CHECK_EQ(slab.object_size, SIZE);
+    CHECK(SLAB_CHUNK_SIZE / slab.per_chunk < slab.stride + 7);
     slab_done(&slab);
 }
 

@@ -40,34 +40,19 @@ TEST(an_address_gets_its_places_and_no_more)
 {
     struct admission *admission = admission_of(100, 2);
     struct peer a = peer_of("192.0.2.1"), b = peer_of("192.0.2.2");
-    struct admission_place places[4] = {0};
 
-    CHECK(admission_enter(admission, &a, &places[0]));
-    CHECK(admission_enter(admission, &a, &places[1]));
-    CHECK(!admission_enter(admission, &a, &places[2]));
-    CHECK(!places[2].taken);
-    CHECK(admission_enter(admission, &b, &places[2]));
+    CHECK(admission_enter(admission, &a));
+    CHECK(admission_enter(admission, &a));
+    CHECK(!admission_enter(admission, &a));
+    CHECK(admission_enter(admission, &b));
     CHECK_EQ(admission_count(admission), 3);
-    admission_leave(admission, &places[0]);
-    CHECK(admission_enter(admission, &a, &places[3]));
-    for (int i = 0; i < 4; i++)
-        admission_leave(admission, &places[i]);
+    admission_leave(admission, &a);
+    CHECK(admission_enter(admission, &a));
+    CHECK(!admission_enter(admission, &a));
+    admission_leave(admission, &a);
+    admission_leave(admission, &a);
+    admission_leave(admission, &b);
     CHECK_EQ(admission_count(admission), 0);
-    admission_free(admission);
-}
-
-TEST(leaving_twice_gives_back_once)
-{
-    struct admission *admission = admission_of(10, 10);
-    struct peer a = peer_of("192.0.2.1");
-    struct admission_place one = {0}, two = {0};
-
-    CHECK(admission_enter(admission, &a, &one));
-    CHECK(admission_enter(admission, &a, &two));
-    admission_leave(admission, &one);
-    admission_leave(admission, &one);
-    CHECK_EQ(admission_count(admission), 1);
-    admission_leave(admission, &two);
     admission_free(admission);
 }
 
@@ -76,13 +61,14 @@ TEST(a_household_of_ipv6_counts_as_one)
     struct admission *admission = admission_of(10, 1);
     struct peer a = peer_of("2001:db8::1"), b = peer_of("2001:db8::ffff:2"),
                 c = peer_of("2001:db8:0:1::1");
-    struct admission_place one = {0}, two = {0};
 
-    CHECK(admission_enter(admission, &a, &one));
-    CHECK(!admission_enter(admission, &b, &two));
-    CHECK(admission_enter(admission, &c, &two));
-    admission_leave(admission, &one);
-    admission_leave(admission, &two);
+    CHECK(admission_enter(admission, &a));
+    CHECK(!admission_enter(admission, &b));
+    CHECK(admission_enter(admission, &c));
+    admission_leave(admission, &a);
+    CHECK(admission_enter(admission, &b));
+    admission_leave(admission, &a); /* any of them gives back the place of one */
+    admission_leave(admission, &c);
     admission_free(admission);
 }
 
@@ -90,18 +76,16 @@ TEST(local_peers_count_in_the_sum_only)
 {
     struct admission *admission = admission_of(4, 1);
     const char *const local[] = {"127.0.0.1", "::1", "unix", "::ffff:127.0.0.9"};
-    struct peer stranger = peer_of("192.0.2.1");
-    struct admission_place places[5] = {0};
+    struct peer stranger = peer_of("192.0.2.1"), local_peers[4];
 
     for (int i = 0; i < 4; i++) {
-        struct peer peer = peer_of(local[i]);
-
-        CHECK(peer_is_local(&peer));
-        CHECK(admission_enter(admission, &peer, &places[i]));
+        local_peers[i] = peer_of(local[i]);
+        CHECK(peer_is_local(&local_peers[i]));
+        CHECK(admission_enter(admission, &local_peers[i]));
     }
-    CHECK(!admission_enter(admission, &stranger, &places[4]));
+    CHECK(!admission_enter(admission, &stranger));
     for (int i = 0; i < 4; i++)
-        admission_leave(admission, &places[i]);
+        admission_leave(admission, &local_peers[i]);
     admission_free(admission);
 }
 
@@ -112,12 +96,9 @@ static void *enter_and_leave(void *argument)
     struct admission *admission = argument;
     struct peer peer = peer_of("192.0.2.7");
 
-    for (int i = 0; i < ROUNDS; i++) {
-        struct admission_place place = {0};
-
-        if (admission_enter(admission, &peer, &place))
-            admission_leave(admission, &place);
-    }
+    for (int i = 0; i < ROUNDS; i++)
+        if (admission_enter(admission, &peer))
+            admission_leave(admission, &peer);
     return NULL;
 }
 
@@ -138,17 +119,16 @@ TEST(who_is_refused_is_counted_by_the_ceiling_that_refused)
 {
     struct admission *admission = admission_of(2, 1);
     struct peer one = peer_of("192.0.2.7"), other = peer_of("198.51.100.9");
-    struct admission_place places[3] = {0};
 
-    CHECK(admission_enter(admission, &one, &places[0]));
-    CHECK(!admission_enter(admission, &one, &places[2]));
+    CHECK(admission_enter(admission, &one));
+    CHECK(!admission_enter(admission, &one));
     CHECK_EQ(admission_refused_address(admission), 1);
     CHECK_EQ(admission_refused_total(admission), 0);
-    CHECK(admission_enter(admission, &other, &places[1]));
-    CHECK(!admission_enter(admission, &other, &places[2]));
+    CHECK(admission_enter(admission, &other));
+    CHECK(!admission_enter(admission, &other));
     CHECK_EQ(admission_refused_address(admission), 1);
     CHECK_EQ(admission_refused_total(admission), 1);
-    admission_leave(admission, &places[0]);
-    admission_leave(admission, &places[1]);
+    admission_leave(admission, &one);
+    admission_leave(admission, &other);
     admission_free(admission);
 }

@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #include "base/utf8.h"
-#include "codec/json.h"
+#include "codec/json_scan.h"
 
 static bool needs_escape(char c)
 {
@@ -71,12 +71,21 @@ static void broken_text_put(struct strbuf *out, struct bytes text)
 
 void json_put_string(struct strbuf *out, struct bytes text)
 {
-    strbuf_putc(out, '"');
-    if (text.size == 0 || utf8_valid(text.data, text.size))
-        text_put(out, text);
-    else
-        broken_text_put(out, text);
-    strbuf_putc(out, '"');
+    if (text.size > 0 && json_plain_size(text.data, text.size) < text.size) {
+        strbuf_putc(out, '"');
+        if (utf8_valid(text.data, text.size))
+            text_put(out, text);
+        else
+            broken_text_put(out, text);
+        strbuf_putc(out, '"');
+        return;
+    }
+    /* Nearly all of our text. */
+    if (strbuf_reserve(out, text.size + 2)) {
+        strbuf_putc(out, '"');
+        strbuf_put_bytes(out, text);
+        strbuf_putc(out, '"');
+    }
 }
 
 void json_put_int(struct strbuf *out, int64_t number)

@@ -2,6 +2,7 @@
 /* ingest.c: a body of a publish request to a batch of checked events; all or nothing. */
 #include <stdio.h>
 
+#include "codec/json_scan.h"
 #include "mcp_auth/error.h"
 #include "node/node_private.h"
 #include "wire/event_in.h"
@@ -25,7 +26,8 @@ static int problem_set(struct ingest_problem *problem, int index, enum error_cod
     return error;
 }
 
-static int take_one(struct ingest *ingest, json_t *object)
+/* One object, which json_check has found good. */
+static int take_one(struct ingest *ingest, struct bytes object)
 {
     unsigned redacted = 0;
     struct event *event;
@@ -40,27 +42,10 @@ static int take_one(struct ingest *ingest, json_t *object)
     return 0;
 }
 
-static int take_json(struct ingest *ingest, json_t *value)
-{
-    size_t i;
-    json_t *element;
-    int r = 0;
-
-    if (!json_is_array(value))
-        return take_one(ingest, value);
-    json_array_foreach(value, i, element)
-    {
-        r = take_one(ingest, element);
-        if (r < 0)
-            break;
-    }
-    return r;
-}
-
-static int read_json(struct ingest *ingest, struct bytes text, int index, json_t **ret)
+static int check_json(struct ingest *ingest, struct bytes text, int index)
 {
     struct json_problem problem;
-    int r = json_read(text, ret, &problem);
+    int r = json_check(text, &problem);
 
     return r == MCP_AUTH_E_INVALID
                ? problem_set(ingest->problem, index, ERROR_BAD_JSON, problem.text, r)
@@ -108,36 +93,42 @@ static int take_lines(struct ingest *ingest, struct bytes body, struct bytes pub
         r = publication_new(&ingest->publication, (unsigned)count, publisher_key);
     rest = body;
     while (r == 0 && next_line(&rest, &line)) {
-        json_t *value;
         int index = (int)ingest->publication->count;
 
         if (line.size > EVENT_SIZE_MAX)
             return problem_set(ingest->problem, index, ERROR_TOO_LARGE,
                                "an event has at most 64 KiB", MCP_AUTH_E_TOO_BIG);
-        r = read_json(ingest, line, index, &value);
-        if (r == 0) {
-            r = take_one(ingest, value);
-            json_decref(value);
-        }
+        r = check_json(ingest, line, index);
+        if (r == 0)
+            r = take_one(ingest, line);
     }
     return r;
 }
 
+/* One event, or an array of them. */
 static int take_whole(struct ingest *ingest, struct bytes body, struct bytes publisher_key)
 {
-    json_t *value;
-    int r = read_json(ingest, body, -1, &value);
+    int r = check_json(ingest, body, -1);
+    struct bytes value, element;
+    struct json_walk walk;
+    size_t count = 0;
 
     if (r < 0)
         return r;
-    r = count_check(ingest, json_is_array(value) ? json_array_size(value) : 1);
+    value = json_walk_value(body);
+    if (value.data[0] != '[') {
+        r = publication_new(&ingest->publication, 1, publisher_key);
+        return r < 0 ? r : take_one(ingest, value);
+    }
+    walk = json_walk(value);
+    while (count <= BATCH_EVENTS_MAX && json_walk_element(&walk, &element))
+        count++;
+    r = count_check(ingest, count);
     if (r == 0)
-        r = publication_new(&ingest->publication,
-                            json_is_array(value) ? (unsigned)json_array_size(value) : 1,
-                            publisher_key);
-    if (r == 0)
-        r = take_json(ingest, value);
-    json_decref(value);
+        r = publication_new(&ingest->publication, (unsigned)count, publisher_key);
+    walk = json_walk(value);
+    while (r == 0 && json_walk_element(&walk, &element))
+        r = take_one(ingest, element);
     return r;
 }
 

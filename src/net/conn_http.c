@@ -61,12 +61,16 @@ static void body_feed(struct exchange *exchange, struct bytes input)
     int r;
 
     r = http_body_feed(&exchange->decoder, input, &exchange->content, &used, &why);
+    if (r >= 0 && exchange->decoder.total > exchange->route->body_max)
+        r = -413; /* the handler took some of it, so that `content` alone does not tell */
     if (r == -413)
         refuse_and_finish(exchange, exchange->route->body_too_large, NULL);
     else if (r < 0)
         refuse_and_finish(exchange, refusal_code(-r), why);
     else if (r > 0)
         handle(exchange, (struct bytes){input.data + used, input.size - used});
+    else if (exchange->route->body_arrives)
+        exchange->route->body_arrives(exchange);
 }
 
 /* The body is still on its way, so the head must stay: the worker's buffer is for the next. */

@@ -28,6 +28,8 @@ struct exchange {
     bool has_api_key;          /* acts in any tenant */
     bool is_local;             /* from loopback or a Unix socket, and not by way of a proxy */
     uint64_t memo;             /* the handler's own, from now to later */
+    void *taken;               /* the handler's, of what it took of the body that arrives */
+    void (*taken_free)(void *taken);
 
     /* net's own */
     struct conn *conn;

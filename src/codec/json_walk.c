@@ -79,7 +79,9 @@ struct bytes json_walk_value(struct bytes text)
     struct json_walk walk = {text.data, text.data + text.size};
 
     skip_space(&walk);
-    return value_take(&walk);
+    while (walk.end > walk.at && is_space(walk.end[-1]))
+        walk.end--;
+    return (struct bytes){walk.at, (size_t)(walk.end - walk.at)};
 }
 
 struct json_walk json_walk(struct bytes text)

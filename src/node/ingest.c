@@ -124,8 +124,9 @@ void ingest_arrives(struct ingest *ingest, struct strbuf *body)
 {
     struct bytes rest = strbuf_bytes(body), line;
 
-    if (ingest->form != INGEST_NDJSON)
-        return; /* an array ends where all of it does */
+    /* An array ends where all of it does; and what was taken is larger than what was written. */
+    if (ingest->form != INGEST_NDJSON || ingest->publication->bytes >= BATCH_SIZE_MAX)
+        return;
     while (next_line(&rest, false, &line))
         if (ingest->error == 0)
             ingest->error = take_line(ingest, line);

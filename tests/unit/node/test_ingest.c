@@ -251,6 +251,38 @@ TEST(what_is_wrong_with_a_line_is_said_when_all_have_arrived)
                       "event_type");
 }
 
+/* Numbers such as 1e14 grow when they are written again, and copies are made of each. */
+TEST(what_is_taken_ahead_of_the_end_is_bounded)
+{
+    struct ingest *taking;
+    struct strbuf line, arrived;
+    unsigned lines = 0;
+    size_t left = 0;
+
+    strbuf_init(&line, SIZE_MAX / 2);
+    strbuf_init(&arrived, SIZE_MAX / 2);
+    strbuf_puts(&line, "{\"event_type\":\"user_created\",\"data\":{\"n\":[1e14");
+    for (int i = 0; i < 2000; i++)
+        strbuf_puts(&line, ",1e14");
+    strbuf_puts(&line, "]}}\n");
+    CHECK_EQ(ingest_new(&taking, &node, INGEST_NDJSON, &as_t, BYTES("")), 0);
+    for (; left == 0; lines++) {
+        CHECK(lines < 1000);
+        strbuf_put_bytes(&arrived, strbuf_bytes(&line));
+        ingest_arrives(taking, &arrived);
+        left = arrived.size;
+    }
+    /* 18 bytes a number, in the text and in its data. */
+    CHECK(lines * 73000u >= BATCH_SIZE_MAX && lines * 72000u < BATCH_SIZE_MAX + 150000u);
+    CHECK_EQ(ingest_end(taking, strbuf_bytes(&arrived), as_t.wall_ms, &batch, &redacted, &problem),
+             0);
+    CHECK_EQ(batch->count, lines);
+    publication_free(batch);
+    ingest_free(taking);
+    strbuf_done(&line);
+    strbuf_done(&arrived);
+}
+
 TEST(a_line_that_does_not_end_is_not_kept)
 {
     struct ingest *taking;

@@ -4,7 +4,8 @@
 #include <stdlib.h>
 
 #include "base/utf8.h"
-#include "codec/json.h"
+#include "codec/json_scan.h"
+#include "wire/redact.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -36,15 +37,45 @@ static void check_string(struct bytes text)
     strbuf_done(&out);
 }
 
+/* json_check takes what json_read takes, in the same words; and written from where it stands it is
+ * what json_put_value writes, without secrets. */
+static void check_scan(struct bytes text, int read, const struct json_problem *why,
+                       const json_t *value)
+{
+    struct json_problem problem = {""};
+    struct strbuf scanned, written;
+    unsigned removed;
+
+    must((json_check(text, &problem) < 0) == (read < 0), "json_check and json_read differ");
+    if (read < 0) {
+        must(strcmp(problem.text, why->text) == 0, "json_check refuses in other words");
+        return;
+    }
+    strbuf_init(&scanned, text.size * 32 + 64);
+    strbuf_init(&written, text.size * 32 + 64);
+    removed = redact_put(&scanned, json_walk_value(text), NULL);
+    json_put_value(&written, value);
+    must(!scanned.error && !written.error, "the writing failed");
+    if (removed == 0)
+        must(bytes_equal(strbuf_bytes(&scanned), strbuf_bytes(&written)),
+             "what stands in the text is written differently");
+    else
+        must(json_check(strbuf_bytes(&scanned), NULL) == 0, "what was redacted is no JSON");
+    strbuf_done(&scanned);
+    strbuf_done(&written);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct json_problem problem = {""};
     struct bytes text = {(const char *)data, size};
     struct strbuf first, second;
     json_t *value = NULL, *again = NULL;
+    int r = json_read(text, &value, &problem);
 
     check_string(text);
-    if (json_read(text, &value, &problem) < 0) {
+    check_scan(text, r, &problem, value);
+    if (r < 0) {
         must(problem.text[0] != '\0' && memchr(problem.text, '\0', sizeof problem.text) != NULL,
              "a refusal without words");
         return 0;

@@ -20,8 +20,8 @@ static const struct route metrics_routes[] = {
 
 static const struct route fixed_routes[] = {
     {"/ws", HTTP_GET, ACCESS_OPEN, 0, ERROR_TOO_LARGE, NULL},
-    {"/v1/events", HTTP_POST, ACCESS_PUBLISHER, BATCH_SIZE_MAX, ERROR_BATCH_TOO_LARGE,
-     publish_post},
+    {"/v1/events", HTTP_POST, ACCESS_PUBLISHER, BATCH_SIZE_MAX, ERROR_BATCH_TOO_LARGE, publish_post,
+     publish_arrives},
     {"/v1/events", HTTP_GET, ACCESS_ADMIN, 0, ERROR_TOO_LARGE, events_get},
     {"/v1/events/stream", HTTP_GET, ACCESS_USER, 0, ERROR_TOO_LARGE, stream_get},
     {"/v1/connections", HTTP_GET, ACCESS_ADMIN, 0, ERROR_TOO_LARGE, connections_get},

@@ -29,6 +29,7 @@ void api_done(struct api *api);
 
 /* The handlers, one file per noun. */
 void publish_post(struct exchange *exchange);
+void publish_arrives(struct exchange *exchange); /* lines of a body that is not whole yet */
 void events_get(struct exchange *exchange);
 void stream_get(struct exchange *exchange);
 void connections_get(struct exchange *exchange);

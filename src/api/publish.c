@@ -90,8 +90,8 @@ static int form_of(const struct exchange *exchange)
     return MCP_AUTH_E_UNSUPPORTED;
 }
 
-static int ingest(struct exchange *exchange, enum ingest_form form, struct publication **ret,
-                  struct ingest_problem *ret_problem)
+/* What takes the body in: begun by what of it came first. */
+static int ingest_of(struct exchange *exchange, enum ingest_form form, struct ingest **ret)
 {
     const struct api *api = exchange_owner(exchange);
     const struct identity *identity = exchange->identity;
@@ -103,8 +103,6 @@ static int ingest(struct exchange *exchange, enum ingest_form form, struct publi
         .publisher = identity ? identity->claims.user : BYTES(""),
         .wall_ms = exchange_now(exchange).wall_ms,
     };
-    unsigned redacted = 0;
-    int r;
 
     if (identity) {
         size_t tenant_size = context.tenant.size, user_size = context.publisher.size;
@@ -115,9 +113,48 @@ static int ingest(struct exchange *exchange, enum ingest_form form, struct publi
         memcpy(key + tenant_size + 1, context.publisher.data, user_size);
         publisher_key = (struct bytes){key, tenant_size + 1 + user_size};
     }
-    r = node_ingest(api->node, exchange->body, form, &context, publisher_key, ret, &redacted,
-                    ret_problem);
-    if (r >= 0)
+    return ingest_new(ret, api->node, form, &context, publisher_key);
+}
+
+static void free_ingest(void *taken)
+{
+    ingest_free(taken);
+}
+
+static int begin(struct exchange *exchange, enum ingest_form form)
+{
+    struct ingest *ingest;
+    int r;
+
+    if (exchange->taken)
+        return 0;
+    r = ingest_of(exchange, form, &ingest);
+    if (r < 0)
+        return r;
+    exchange->taken = ingest;
+    exchange->taken_free = free_ingest;
+    return 0;
+}
+
+void publish_arrives(struct exchange *exchange)
+{
+    int form = form_of(exchange);
+
+    /* Without memory it waits in the exchange; what is wrong is said when all of it is here. */
+    if (form == INGEST_NDJSON && begin(exchange, INGEST_NDJSON) == 0)
+        ingest_arrives(exchange->taken, &exchange->content);
+}
+
+static int ingest(struct exchange *exchange, enum ingest_form form, struct publication **ret,
+                  struct ingest_problem *ret_problem)
+{
+    unsigned redacted = 0;
+    int r = begin(exchange, form);
+
+    if (r == 0)
+        r = ingest_end(exchange->taken, exchange->body, exchange_now(exchange).wall_ms, ret,
+                       &redacted, ret_problem);
+    if (r == 0)
         exchange->memo = redacted;
     return r;
 }

@@ -83,9 +83,10 @@ static void hand_in(struct exchange *exchange, struct event *event)
 {
     const struct api *api = exchange_owner(exchange);
     struct net *net = exchange_net(exchange);
-    struct publication *publication;
+    struct publication *publication = NULL;
 
-    if (publication_new(&publication, 1, BYTES("")) < 0) {
+    if (publication_new(&publication, BYTES("")) < 0 || publication_reserve(publication) < 0) {
+        publication_free(publication);
         event_unref(event);
         refuse(exchange, ERROR_OVERLOADED, 1000);
         return;

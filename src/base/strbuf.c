@@ -49,6 +49,12 @@ void strbuf_reset(struct strbuf *sb)
     sb->error = 0;
 }
 
+/* The usual case, which must not cost a call: a frame is put together of fifty pieces. */
+static inline bool has_room(const struct strbuf *sb, size_t size)
+{
+    return !sb->error && sb->data && size <= sb->room - sb->size;
+}
+
 /* Makes room for `size` more bytes, or sets the failure. Allocates even for none, so that the
  * caller always has a byte for the NUL. */
 static int strbuf_grow(struct strbuf *sb, size_t size)
@@ -59,7 +65,7 @@ static int strbuf_grow(struct strbuf *sb, size_t size)
     assert(sb->size <= sb->room && sb->room <= sb->size_max);
     if (sb->error)
         return sb->error;
-    if (sb->data && size <= sb->room - sb->size)
+    if (has_room(sb, size))
         return 0;
     if (size > sb->size_max - sb->size)
         return sb->error = MCP_AUTH_E_TOO_BIG;
@@ -87,7 +93,7 @@ static int strbuf_grow(struct strbuf *sb, size_t size)
 
 void strbuf_put(struct strbuf *sb, const void *data, size_t size)
 {
-    if (size == 0 || strbuf_grow(sb, size) < 0)
+    if (size == 0 || (!has_room(sb, size) && strbuf_grow(sb, size) < 0))
         return;
     memcpy(sb->data + sb->size, data, size);
     sb->size += size;
@@ -100,7 +106,7 @@ void strbuf_puts(struct strbuf *sb, const char *string)
 
 void strbuf_putc(struct strbuf *sb, char c)
 {
-    if (strbuf_grow(sb, 1) == 0)
+    if (has_room(sb, 1) || strbuf_grow(sb, 1) == 0)
         sb->data[sb->size++] = c;
 }
 

@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #include "base/utf8.h"
-#include "codec/json.h"
+#include "codec/json_scan.h"
 
 static bool needs_escape(char c)
 {
@@ -71,12 +71,25 @@ static void broken_text_put(struct strbuf *out, struct bytes text)
 
 void json_put_string(struct strbuf *out, struct bytes text)
 {
-    strbuf_putc(out, '"');
-    if (text.size == 0 || utf8_valid(text.data, text.size))
-        text_put(out, text);
-    else
-        broken_text_put(out, text);
-    strbuf_putc(out, '"');
+    char *to;
+
+    if (text.size > 0 && json_plain_size(text.data, text.size) < text.size) {
+        strbuf_putc(out, '"');
+        if (utf8_valid(text.data, text.size))
+            text_put(out, text);
+        else
+            broken_text_put(out, text);
+        strbuf_putc(out, '"');
+        return;
+    }
+    /* Nearly all of our text. */
+    to = strbuf_reserve(out, text.size + 2);
+    if (!to)
+        return;
+    to[0] = to[text.size + 1] = '"';
+    if (text.size > 0)
+        memcpy(to + 1, text.data, text.size);
+    strbuf_added(out, text.size + 2);
 }
 
 void json_put_int(struct strbuf *out, int64_t number)
@@ -203,11 +216,17 @@ void json_put_value(struct strbuf *out, const json_t *value)
 
 void json_put_name(struct strbuf *out, const char *name)
 {
-    struct bytes so_far = strbuf_bytes(out);
+    size_t size = strlen(name);
+    char *to = strbuf_reserve(out, size + 4), *at = to; /* a value follows: no byte is too many */
 
-    if (so_far.size == 0 || so_far.data[so_far.size - 1] != '{')
-        strbuf_putc(out, ',');
-    strbuf_putc(out, '"');
-    strbuf_puts(out, name);
-    strbuf_puts(out, "\":");
+    if (!to)
+        return;
+    if (out->size == 0 || out->data[out->size - 1] != '{')
+        *at++ = ',';
+    *at++ = '"';
+    memcpy(at, name, size);
+    at += size;
+    *at++ = '"';
+    *at++ = ':';
+    strbuf_added(out, (size_t)(at - to));
 }

@@ -86,7 +86,7 @@
 
 /* HTTP. A head may take 10 s: 16,384 unauthenticated connections * (24 KiB of head and one read of
  * 64 KiB) are 1.4 GiB in the very worst case. Bodies belong to publishers only: at most 64 in
- * pieces a worker, 64 * 4 MiB = 256 MiB. */
+ * pieces a worker, each with 4 MiB of events taken and 4 MiB as written: 64 * 8 MiB = 512 MiB. */
 #define HTTP_HEAD_MS 10000               /* from the first byte, and from accept, to a whole head */
 #define HTTP_BODY_MS 30000               /* from the head to the last byte of the body */
 #define HTTP_ANSWER_MS 60000             /* what a handler may take */

@@ -41,8 +41,15 @@ static uint32_t wanted_events(const struct conn *conn)
 
 static void watch_as_wanted(struct conn *conn)
 {
-    if (conn->state != CONN_CLOSED)
-        loop_change(conn_net(conn)->loop, &conn->watch, wanted_events(conn));
+    uint32_t events = wanted_events(conn);
+
+    if (conn->state == CONN_CLOSED)
+        return;
+    /* Most who wait for an answer send nothing meanwhile: reading is turned off by the first byte
+     * of one that does (conn_ready), which saves the others two system calls a request. */
+    if (BIT(conn->state) & (BIT(CONN_BUSY) | BIT(CONN_REPLY)))
+        events |= conn->watch.mask & EPOLLIN;
+    loop_change(conn_net(conn)->loop, &conn->watch, events);
 }
 
 /* Each list is in order of deadline, so that what is due is at its head. A state's deadlines are
@@ -175,6 +182,8 @@ static void conn_ready(struct watch *watch, uint32_t events)
     if (conn->state == CONN_BUSY || conn->state == CONN_REPLY) {
         if (events & (EPOLLERR | EPOLLHUP)) /* nobody is there for the answer */
             conn_close(conn);
+        else
+            loop_change(conn_net(conn)->loop, &conn->watch, wanted_events(conn));
         return;
     }
     /* What it sent before is looked at first, at the end of this turn: nothing is read on top. */

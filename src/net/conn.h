@@ -92,7 +92,6 @@ struct net {
     unsigned metrics_count; /* of the connections, by NET_DOOR_METRICS */
     struct slab conns, works;
     struct slab far;                 /* of peer_note */
-    unsigned crowd;                  /* connections at most, since it fell to a quarter */
     unsigned bodies;                 /* in pieces */
     struct list states[CONN_STATES]; /* of work; those without a deadline are empty */
     struct list again;

@@ -12,10 +12,23 @@ static void refuse_and_finish(struct exchange *exchange, enum error_code code, c
     exchange_refuse(exchange, code, bytes_of(why), NULL, -1);
 }
 
+/* Bytes not yet read of what has been kept. */
+static struct bytes kept(const struct exchange *exchange)
+{
+    return (struct bytes){exchange->in.data + exchange->in_at, exchange->in.size - exchange->in_at};
+}
+
 /* What came behind is the next request's: it is read when this one is answered, so that the
- * answers are in order (RFC 9112 section 9.3.2). */
+ * answers are in order (RFC 9112 section 9.3.2). Of many requests that came together it stays where
+ * it stands: moving it for each of them would cost the square of their number. */
 static bool keep_rest(struct exchange *exchange, struct bytes rest)
 {
+    const struct strbuf *in = &exchange->in;
+
+    if (rest.size > 0 && in->size > 0 && rest.data + rest.size == in->data + in->size) {
+        exchange->rest_at = in->size - rest.size;
+        return true;
+    }
     strbuf_put_bytes(&exchange->rest, rest);
     if (!exchange->rest.error)
         return true;
@@ -48,12 +61,16 @@ static void body_feed(struct exchange *exchange, struct bytes input)
     int r;
 
     r = http_body_feed(&exchange->decoder, input, &exchange->content, &used, &why);
+    if (r >= 0 && exchange->decoder.total > exchange->route->body_max)
+        r = -413; /* the handler took some of it, so that `content` alone does not tell */
     if (r == -413)
         refuse_and_finish(exchange, exchange->route->body_too_large, NULL);
     else if (r < 0)
         refuse_and_finish(exchange, refusal_code(-r), why);
     else if (r > 0)
         handle(exchange, (struct bytes){input.data + used, input.size - used});
+    else if (exchange->route->body_arrives)
+        exchange->route->body_arrives(exchange);
 }
 
 /* The body is still on its way, so the head must stay: the worker's buffer is for the next. */
@@ -64,12 +81,12 @@ static int keep_head(struct exchange *exchange, struct bytes head)
 
     if (exchange->in.size == 0)
         strbuf_put_bytes(&exchange->in, head);
-    else
-        exchange->in.size = head.size; /* it is there already, and then some of the body */
+    else /* it is there already, and then some of the body */
+        exchange->in.size = exchange->in_at + head.size;
     if (exchange->in.error)
         return exchange->in.error;
     exchange->seen = 0;
-    r = http_request_parse(strbuf_bytes(&exchange->in), &exchange->seen, &exchange->request, &why);
+    r = http_request_parse(kept(exchange), &exchange->seen, &exchange->request, &why);
     assert(r == (int)head.size); /* it was whole and good before */
     (void)r;
     return 0;
@@ -147,12 +164,14 @@ static void head_feed(struct conn *conn, struct bytes input)
             conn_become(conn, CONN_HEAD);
     }
     if (conn->work->exchange->in.size > 0) {
+        strbuf_drop_front(&conn->work->exchange->in, conn->work->exchange->in_at);
+        conn->work->exchange->in_at = 0;
         strbuf_put_bytes(&conn->work->exchange->in, input);
         if (conn->work->exchange->in.error) {
             conn_close(conn);
             return;
         }
-        input = strbuf_bytes(&conn->work->exchange->in);
+        input = kept(conn->work->exchange);
     }
     head_take(conn->work->exchange, input);
 }
@@ -176,27 +195,34 @@ void conn_http_again(struct conn *conn)
 {
     assert(conn->state == CONN_HEAD && conn->work->exchange);
     if (conn->work->exchange->in.size > 0)
-        head_take(conn->work->exchange, strbuf_bytes(&conn->work->exchange->in));
+        head_take(conn->work->exchange, kept(conn->work->exchange));
     if (conn->state == CONN_HEAD && stream_holds(&conn->stream))
         conn_http_ready(conn);
+}
+
+/* What came behind the one that is done becomes what the next has to read. */
+static void hand_on(struct exchange *done, struct exchange *next)
+{
+    struct strbuf *from = done->rest_at > 0 ? &done->in : &done->rest, nothing = next->in;
+
+    next->in = *from;
+    next->in_at = done->rest_at;
+    *from = nothing;
 }
 
 void conn_http_sent(struct conn *conn)
 {
     struct exchange *done = conn->work->exchange, *next = NULL;
+    bool more = done->rest_at > 0 || done->rest.size > 0;
 
     if (conn->work->finish || conn_net(conn)->draining) {
         conn_finish(conn);
         return;
     }
     conn->work->exchange = NULL;
-    if (done->rest.size > 0 && exchange_new(&next, conn) >= 0) {
-        struct strbuf rest = done->rest;
-
-        done->rest = next->in;
-        next->in = rest;
-    }
-    if (done->rest.size > 0 && !next) { /* no memory: its next request would be lost */
+    if (more && exchange_new(&next, conn) >= 0)
+        hand_on(done, next);
+    if (more && !next) { /* no memory: its next request would be lost */
         exchange_free(done);
         conn_close(conn);
         return;

@@ -31,6 +31,8 @@ void exchange_free(struct exchange *exchange)
     slots_remove(&conn_net(exchange->conn)->exchanges, exchange->handle);
     if (exchange->counts_as_body)
         conn_net(exchange->conn)->bodies--;
+    if (exchange->taken)
+        exchange->taken_free(exchange->taken);
     identity_unref(exchange->identity);
     cors_done(exchange);
     strbuf_done(&exchange->in);

@@ -29,15 +29,19 @@ struct exchange {
     /* From loopback or a Unix socket and not by way of a proxy, or to the address of metrics. */
     bool is_local;
     uint64_t memo; /* the handler's own, from now to later */
+    void *taken;   /* the handler's, of what it took of the body that arrives */
+    void (*taken_free)(void *taken);
 
     /* net's own */
     struct conn *conn;
     slot_handle handle; /* 0: none was taken */
-    bool answered, keep_alive, head_is_kept, counts_as_body;
-    bool varies;           /* by Origin (cors.h) */
-    char *origin;          /* which may read the answer; NULL: none is told so */
-    struct strbuf in;      /* bytes not yet read: of a head in pieces; or the kept head */
-    struct strbuf rest;    /* what came behind this request */
+    bool answered, keep_alive, counts_as_body;
+    bool varies;      /* by Origin (cors.h) */
+    char *origin;     /* which may read the answer; NULL: none is told so */
+    struct strbuf in; /* from in_at on, bytes not yet read: of a head in pieces; or the kept head */
+    size_t in_at;     /* what stands before it were earlier requests */
+    size_t rest_at;   /* in `in`: what came behind this request; 0: nothing there did */
+    struct strbuf rest;    /* what came behind this request otherwise */
     struct strbuf content; /* a body in pieces */
     size_t seen;           /* of http_request_parse */
     struct http_body decoder;

@@ -3,15 +3,11 @@
 #include "net/net.h"
 
 #include <assert.h>
-#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "mcp_auth/error.h"
 #include "net/conn.h"
-
-/* A few hundred leave nothing behind that is worth a walk through the heap. */
-#define CROWD_MIN 256u
 
 static void client_accepted(void *owner, int fd, const struct sockaddr_storage *peer,
                             socklen_t size)
@@ -186,22 +182,6 @@ static void free_closed(struct net *net)
         conn_free(conn);
 }
 
-/* What a crowd leaves behind are holes in the heap, which malloc keeps. To give them back cost 1 to
- * 7 ms here for 8,000 to 14,000 connections that had gone, and each costs that once. */
-static void shrink(struct net *net)
-{
-    unsigned count = net->conns.count;
-
-    if (count > net->crowd)
-        net->crowd = count;
-    if (net->crowd < CROWD_MIN || count > net->crowd / 4)
-        return;
-    net->crowd = count;
-#ifdef __GLIBC__
-    (void)malloc_trim(0);
-#endif
-}
-
 /* Accepts again when a descriptor came free, or after a rest. */
 static void listen_again(struct net *net)
 {
@@ -244,7 +224,6 @@ int64_t net_turn_end(struct net *net)
     read_again(net);
     net_flush(net);
     free_closed(net);
-    shrink(net);
     listen_again(net);
     net->freed = false;
     return next_deadline(net);

@@ -27,6 +27,9 @@ struct route {
     enum error_code body_too_large; /* what to say about one that is larger */
     /* Answers now, or keeps a handle and answers later (exchange.h). NULL: upgrades to WebSocket. */
     void (*handle)(struct exchange *exchange);
+    /* Each time when more of the body stands in exchange->content, but the end: may take from its
+     * front, and says nothing yet. What is left at the end is exchange->body. NULL: all is kept. */
+    void (*body_arrives)(struct exchange *exchange);
 };
 
 enum route_result { ROUTE_FOUND, ROUTE_NO_PATH, ROUTE_NO_METHOD };

@@ -1,19 +1,46 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ingest.c: a body of a publish request to a batch of checked events; all or nothing. */
+#include <assert.h>
 #include <stdio.h>
+#include <stdlib.h>
 
+#include "codec/json_scan.h"
 #include "mcp_auth/error.h"
 #include "node/node_private.h"
 #include "wire/event_in.h"
+#include "wire/event_out.h"
 
-/* What is being taken in; `problem` speaks for the event at `index`. */
+/* Random bytes of so many ids are asked of the kernel at once: it takes as long for ten bytes. */
+#define POOL_SIZE (16u * 10u)
+
+/* A batch being taken in. After the first `error`, of which `problem` speaks, the rest of the body
+ * is only passed over. */
 struct ingest {
     struct node *node;
+    enum ingest_form form;
     struct event_context context;
     struct publication *publication;
     unsigned redacted;
-    struct ingest_problem *problem;
+    int error;
+    struct ingest_problem problem;
+    struct random pooled;
+    uint8_t pool[POOL_SIZE];
+    size_t pool_left;
+    char texts[]; /* of context */
 };
+
+static void pool_fill(void *owner, void *data, size_t size)
+{
+    struct ingest *ingest = owner;
+
+    assert(size <= POOL_SIZE);
+    if (ingest->pool_left < size) {
+        random_kernel.fill(random_kernel.owner, ingest->pool, POOL_SIZE);
+        ingest->pool_left = POOL_SIZE;
+    }
+    ingest->pool_left -= size;
+    memcpy(data, ingest->pool + ingest->pool_left, size);
+}
 
 static int problem_set(struct ingest_problem *problem, int index, enum error_code code,
                        const char *reason, int error)
@@ -25,14 +52,18 @@ static int problem_set(struct ingest_problem *problem, int index, enum error_cod
     return error;
 }
 
-static int take_one(struct ingest *ingest, json_t *object)
+/* One object, which json_check has found good. */
+static int take_one(struct ingest *ingest, struct bytes object)
 {
     unsigned redacted = 0;
     struct event *event;
     int r;
 
-    ingest->problem->index = (int)ingest->publication->count;
-    r = event_in(&event, object, &ingest->context, &redacted, &ingest->problem->event);
+    r = publication_reserve(ingest->publication);
+    if (r < 0)
+        return r;
+    ingest->problem.index = (int)ingest->publication->count;
+    r = event_in(&event, object, &ingest->context, &redacted, &ingest->problem.event);
     if (r < 0)
         return r;
     ingest->redacted += redacted;
@@ -40,40 +71,26 @@ static int take_one(struct ingest *ingest, json_t *object)
     return 0;
 }
 
-static int take_json(struct ingest *ingest, json_t *value)
-{
-    size_t i;
-    json_t *element;
-    int r = 0;
-
-    if (!json_is_array(value))
-        return take_one(ingest, value);
-    json_array_foreach(value, i, element)
-    {
-        r = take_one(ingest, element);
-        if (r < 0)
-            break;
-    }
-    return r;
-}
-
-static int read_json(struct ingest *ingest, struct bytes text, int index, json_t **ret)
+static int check_json(struct ingest *ingest, struct bytes text, int index)
 {
     struct json_problem problem;
-    int r = json_read(text, ret, &problem);
+    int r = json_check(text, &problem);
 
     return r == MCP_AUTH_E_INVALID
-               ? problem_set(ingest->problem, index, ERROR_BAD_JSON, problem.text, r)
+               ? problem_set(&ingest->problem, index, ERROR_BAD_JSON, problem.text, r)
                : r;
 }
 
-/* The next line that is not blank; false at the end. */
-static bool next_line(struct bytes *rest, struct bytes *ret)
+/* The next line that is not blank; without `last` only one whose end is here. False when there is
+ * none: *rest is then what has not ended. */
+static bool next_line(struct bytes *rest, bool last, struct bytes *ret)
 {
     while (rest->size > 0) {
         const char *end = memchr(rest->data, '\n', rest->size);
         size_t size = end ? (size_t)(end - rest->data) : rest->size;
 
+        if (!end && !last)
+            return false;
         *ret = (struct bytes){rest->data, size};
         rest->data += end ? size + 1 : size;
         rest->size -= end ? size + 1 : size;
@@ -84,60 +101,73 @@ static bool next_line(struct bytes *rest, struct bytes *ret)
     return false;
 }
 
-static int count_check(struct ingest *ingest, size_t count)
+static int too_many(struct ingest *ingest)
 {
-    if (count == 0)
-        return problem_set(ingest->problem, -1, ERROR_BAD_REQUEST, "there is no event in it",
-                           MCP_AUTH_E_INVALID);
-    if (count > BATCH_EVENTS_MAX)
-        return problem_set(ingest->problem, -1, ERROR_TOO_MANY_EVENTS,
-                           "a batch has at most 1000 events", MCP_AUTH_E_TOO_BIG);
-    return 0;
+    return problem_set(&ingest->problem, -1, ERROR_TOO_MANY_EVENTS,
+                       "a batch has at most 1000 events", MCP_AUTH_E_TOO_BIG);
 }
 
-static int take_lines(struct ingest *ingest, struct bytes body, struct bytes publisher_key)
+static int take_line(struct ingest *ingest, struct bytes line)
 {
-    struct bytes rest = body, line;
-    size_t count = 0;
-    int r;
+    int index = (int)ingest->publication->count, r;
 
-    while (count <= BATCH_EVENTS_MAX && next_line(&rest, &line))
-        count++;
-    r = count_check(ingest, count);
-    if (r == 0)
-        r = publication_new(&ingest->publication, (unsigned)count, publisher_key);
-    rest = body;
-    while (r == 0 && next_line(&rest, &line)) {
-        json_t *value;
-        int index = (int)ingest->publication->count;
+    if (index == BATCH_EVENTS_MAX)
+        return too_many(ingest);
+    if (line.size > EVENT_SIZE_MAX)
+        return problem_set(&ingest->problem, index, ERROR_TOO_LARGE, "an event has at most 64 KiB",
+                           MCP_AUTH_E_TOO_BIG);
+    r = check_json(ingest, line, index);
+    return r < 0 ? r : take_one(ingest, line);
+}
 
-        if (line.size > EVENT_SIZE_MAX)
-            return problem_set(ingest->problem, index, ERROR_TOO_LARGE,
-                               "an event has at most 64 KiB", MCP_AUTH_E_TOO_BIG);
-        r = read_json(ingest, line, index, &value);
-        if (r == 0) {
-            r = take_one(ingest, value);
-            json_decref(value);
-        }
-    }
+void ingest_arrives(struct ingest *ingest, struct strbuf *body)
+{
+    struct bytes rest = strbuf_bytes(body), line;
+
+    /* An array ends where all of it does; and what was taken is larger than what was written. */
+    if (ingest->form != INGEST_NDJSON || ingest->publication->bytes >= BATCH_SIZE_MAX)
+        return;
+    while (next_line(&rest, false, &line))
+        if (ingest->error == 0)
+            ingest->error = take_line(ingest, line);
+    if (rest.size > EVENT_SIZE_MAX && ingest->error == 0)
+        ingest->error = take_line(ingest, rest); /* which only grows */
+    if (ingest->error < 0)
+        rest.size = 0;
+    strbuf_drop_front(body, body->size - rest.size);
+}
+
+static int take_lines(struct ingest *ingest, struct bytes rest)
+{
+    struct bytes line;
+    int r = 0;
+
+    while (r == 0 && next_line(&rest, true, &line))
+        r = take_line(ingest, line);
     return r;
 }
 
-static int take_whole(struct ingest *ingest, struct bytes body, struct bytes publisher_key)
+/* One event, or an array of them. */
+static int take_whole(struct ingest *ingest, struct bytes body)
 {
-    json_t *value;
-    int r = read_json(ingest, body, -1, &value);
+    int r = check_json(ingest, body, -1);
+    struct bytes value, element;
+    struct json_walk walk;
+    size_t count = 0;
 
     if (r < 0)
         return r;
-    r = count_check(ingest, json_is_array(value) ? json_array_size(value) : 1);
-    if (r == 0)
-        r = publication_new(&ingest->publication,
-                            json_is_array(value) ? (unsigned)json_array_size(value) : 1,
-                            publisher_key);
-    if (r == 0)
-        r = take_json(ingest, value);
-    json_decref(value);
+    value = json_walk_value(body);
+    if (value.data[0] != '[')
+        return take_one(ingest, value);
+    walk = json_walk(value);
+    while (count <= BATCH_EVENTS_MAX && json_walk_element(&walk, &element))
+        count++;
+    if (count > BATCH_EVENTS_MAX)
+        return too_many(ingest);
+    walk = json_walk(value);
+    while (r == 0 && json_walk_element(&walk, &element))
+        r = take_one(ingest, element);
     return r;
 }
 
@@ -154,6 +184,8 @@ static int conflict_check(struct ingest *ingest)
     struct map ids;
     int r = 0;
 
+    if (publication->count < 2)
+        return 0;
     random_kernel.fill(random_kernel.owner, seed, sizeof seed);
     map_init(&ids, event_id_key, seed);
     for (unsigned i = 0; i < publication->count && r == 0; i++) {
@@ -166,7 +198,7 @@ static int conflict_check(struct ingest *ingest)
             r = map_insert(&ids, event);
         else if (other->fingerprint != event->fingerprint &&
                  bytes_equal(other->tenant, event->tenant))
-            r = problem_set(ingest->problem, (int)i, ERROR_CONFLICT,
+            r = problem_set(&ingest->problem, (int)i, ERROR_CONFLICT,
                             "an earlier event of this batch has this id and another body",
                             MCP_AUTH_E_CONFLICT);
     }
@@ -174,32 +206,99 @@ static int conflict_check(struct ingest *ingest)
     return r;
 }
 
+static struct bytes copy_text(char **at, struct bytes text)
+{
+    struct bytes copy = {*at, text.size};
+
+    if (text.size > 0)
+        memcpy(*at, text.data, text.size);
+    *at += text.size;
+    return copy;
+}
+
+int ingest_new(struct ingest **ret, struct node *node, enum ingest_form form,
+               const struct event_context *context, struct bytes publisher_key)
+{
+    struct ingest *ingest =
+        calloc(1, sizeof *ingest + context->tenant.size + context->publisher.size);
+    char *at;
+    int r;
+
+    if (!ingest)
+        return MCP_AUTH_E_NOMEM;
+    ingest->node = node;
+    ingest->form = form;
+    ingest->pooled = (struct random){pool_fill, ingest};
+    ingest->context = *context;
+    at = ingest->texts;
+    ingest->context.tenant = copy_text(&at, context->tenant);
+    ingest->context.publisher = copy_text(&at, context->publisher);
+    ingest->context.policy = node_policy(node); /* one for the whole batch */
+    ingest->context.redaction = &node->redaction;
+    ingest->context.random = &ingest->pooled;
+    r = publication_new(&ingest->publication, publisher_key);
+    if (r < 0) {
+        ingest_free(ingest);
+        return r;
+    }
+    *ret = ingest;
+    return 0;
+}
+
+void ingest_free(struct ingest *ingest)
+{
+    if (!ingest)
+        return;
+    policy_unref(ingest->context.policy);
+    publication_free(ingest->publication);
+    free(ingest);
+}
+
+/* Events are of the moment at which all of them have been taken. */
+static void stamp(struct ingest *ingest, int64_t wall_ms)
+{
+    for (unsigned i = 0; wall_ms != ingest->context.wall_ms && i < ingest->publication->count; i++)
+        event_out_stamp(ingest->publication->events[i], wall_ms);
+}
+
+int ingest_end(struct ingest *ingest, struct bytes rest, int64_t wall_ms, struct publication **ret,
+               unsigned *ret_redacted, struct ingest_problem *ret_problem)
+{
+    int r = ingest->error;
+
+    if (r == 0)
+        r = ingest->form == INGEST_NDJSON ? take_lines(ingest, rest) : take_whole(ingest, rest);
+    if (r == 0 && ingest->publication->count == 0)
+        r = problem_set(&ingest->problem, -1, ERROR_BAD_REQUEST, "there is no event in it",
+                        MCP_AUTH_E_INVALID);
+    if (r == 0)
+        r = conflict_check(ingest);
+    if (r < 0) {
+        enum error_code code =
+            r == MCP_AUTH_E_NOMEM ? ERROR_OVERLOADED : ingest->problem.event.code;
+
+        atomic_fetch_add_explicit(&ingest->node->bodies_refused[code], 1, memory_order_relaxed);
+        *ret_problem = ingest->problem;
+        return r;
+    }
+    stamp(ingest, wall_ms);
+    *ret_redacted = ingest->redacted;
+    *ret = ingest->publication;
+    ingest->publication = NULL;
+    return 0;
+}
+
 int node_ingest(struct node *node, struct bytes body, enum ingest_form form,
                 const struct event_context *context, struct bytes publisher_key,
                 struct publication **ret, unsigned *ret_redacted,
                 struct ingest_problem *ret_problem)
 {
-    struct ingest ingest = {.node = node, .context = *context, .problem = ret_problem};
-    int r;
+    struct ingest *ingest;
+    int r = ingest_new(&ingest, node, form, context, publisher_key);
 
-    ingest.context.policy = node_policy(node); /* one for the whole batch */
-    ingest.context.redaction = &node->redaction;
-    ingest.context.random = &random_kernel;
-    if (form == INGEST_NDJSON)
-        r = take_lines(&ingest, body, publisher_key);
-    else
-        r = take_whole(&ingest, body, publisher_key);
-    if (r == 0)
-        r = conflict_check(&ingest);
-    policy_unref(ingest.context.policy);
-    if (r < 0) {
-        enum error_code code = r == MCP_AUTH_E_NOMEM ? ERROR_OVERLOADED : ret_problem->event.code;
-
-        atomic_fetch_add_explicit(&node->bodies_refused[code], 1, memory_order_relaxed);
-        publication_free(ingest.publication);
+    if (r < 0)
         return r;
-    }
-    *ret_redacted = ingest.redacted;
-    *ret = ingest.publication;
-    return 0;
+    r = ingest_end(ingest, body, context->wall_ms, ret, ret_redacted, ret_problem);
+    ingest_free(ingest);
+    return r;
 }

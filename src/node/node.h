@@ -74,13 +74,15 @@ struct publication {
     slot_handle asker;                                          /* for done's own use */
     /* private */
     unsigned room;
+    size_t bytes;    /* of its events */
     uint64_t last_n; /* it is news when this number is */
     struct node *node;
     char key[]; /* of publisher_key */
 };
 
-MUST_CHECK int publication_new(struct publication **ret, unsigned count_max,
-                               struct bytes publisher_key);
+MUST_CHECK int publication_new(struct publication **ret, struct bytes publisher_key);
+/* Makes room for one more event. MCP_AUTH_E_NOMEM. */
+MUST_CHECK int publication_reserve(struct publication *publication);
 /* Takes the reference on event. Asserts that there is room. */
 void publication_add(struct publication *publication, struct event *event);
 void publication_free(struct publication *publication);
@@ -94,7 +96,22 @@ struct ingest_problem {
     int index; /* of the event in the batch, -1: the body itself */
     struct event_problem event;
 };
-/* In the caller's thread. `context` without policy, redaction and random: the node's are used. */
+/* The body on its way in, in the caller's thread: lines are taken as they arrive, so that no more of
+ * a long body waits than a line, and a worker does not stand still at its end. */
+struct ingest;
+/* Copies what the context borrows; its policy, redaction and random are not looked at: the node's
+ * are used. MCP_AUTH_E_NOMEM. */
+MUST_CHECK int ingest_new(struct ingest **ret, struct node *node, enum ingest_form form,
+                          const struct event_context *context, struct bytes publisher_key);
+void ingest_free(struct ingest *ingest); /* NULL is fine */
+/* Takes from the front of `body` what is whole. What is wrong with it is said at the end. */
+void ingest_arrives(struct ingest *ingest, struct strbuf *body);
+/* `rest` is what was not taken. The events are of wall_ms, whenever they arrived. On error
+ * *ret_problem says why, unless it is MCP_AUTH_E_NOMEM. Once. */
+MUST_CHECK int ingest_end(struct ingest *ingest, struct bytes rest, int64_t wall_ms,
+                          struct publication **ret, unsigned *ret_redacted,
+                          struct ingest_problem *ret_problem);
+/* All of it at once. */
 MUST_CHECK int node_ingest(struct node *node, struct bytes body, enum ingest_form form,
                            const struct event_context *context, struct bytes publisher_key,
                            struct publication **ret, unsigned *ret_redacted,

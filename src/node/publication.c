@@ -11,19 +11,12 @@ static struct publication *publication_of(struct note *note)
     return container_of(note, struct publication, note);
 }
 
-int publication_new(struct publication **ret, unsigned count_max, struct bytes publisher_key)
+int publication_new(struct publication **ret, struct bytes publisher_key)
 {
     struct publication *publication = calloc(1, sizeof *publication + publisher_key.size);
 
     if (!publication)
         return MCP_AUTH_E_NOMEM;
-    publication->events = calloc(count_max, sizeof *publication->events);
-    publication->answers = calloc(count_max, sizeof *publication->answers);
-    publication->room = count_max;
-    if (!publication->events || !publication->answers) {
-        publication_free(publication);
-        return MCP_AUTH_E_NOMEM;
-    }
     publication->publisher_key = (struct bytes){publication->key, publisher_key.size};
     if (publisher_key.size > 0)
         memcpy(publication->key, publisher_key.data, publisher_key.size);
@@ -31,10 +24,31 @@ int publication_new(struct publication **ret, unsigned count_max, struct bytes p
     return 0;
 }
 
+int publication_reserve(struct publication *publication)
+{
+    unsigned room = publication->room ? publication->room * 4 : 1;
+    struct publish_answer *answers;
+    struct event **events;
+
+    if (publication->count < publication->room)
+        return 0;
+    events = realloc(publication->events, room * sizeof *events);
+    if (!events)
+        return MCP_AUTH_E_NOMEM;
+    publication->events = events;
+    answers = realloc(publication->answers, room * sizeof *answers);
+    if (!answers)
+        return MCP_AUTH_E_NOMEM;
+    publication->answers = answers;
+    publication->room = room;
+    return 0;
+}
+
 void publication_add(struct publication *publication, struct event *event)
 {
     assert(publication->count < publication->room);
     publication->events[publication->count++] = event;
+    publication->bytes += event->size;
 }
 
 void publication_free(struct publication *publication)
@@ -51,15 +65,6 @@ void publication_free(struct publication *publication)
 static bool is_control(const struct publication *publication)
 {
     return publication->count == 1 && publication->events[0]->control != CONTROL_NONE;
-}
-
-static size_t publication_bytes(const struct publication *publication)
-{
-    size_t bytes = 0;
-
-    for (unsigned i = 0; i < publication->count; i++)
-        bytes += publication->events[i]->size;
-    return bytes;
 }
 
 /* In the asker's thread. */
@@ -85,8 +90,7 @@ static void answer(struct node *node, struct publication *publication,
 static void settle(struct node *node, struct publication *publication,
                    enum publication_result result)
 {
-    atomic_fetch_sub_explicit(&node->backlog_bytes, publication_bytes(publication),
-                              memory_order_relaxed);
+    atomic_fetch_sub_explicit(&node->backlog_bytes, publication->bytes, memory_order_relaxed);
     if (node->stopped) /* nobody is left to be answered */
         publication_free(publication);
     else
@@ -96,7 +100,7 @@ static void settle(struct node *node, struct publication *publication,
 void node_publish(struct node *node, struct publication *publication)
 {
     uint64_t accepted_ns = clock_mono_ns();
-    size_t bytes = publication_bytes(publication);
+    size_t bytes = publication->bytes;
     size_t before = atomic_fetch_add_explicit(&node->backlog_bytes, bytes, memory_order_relaxed);
 
     publication->node = node;

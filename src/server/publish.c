@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/utf8.h"
+#include "codec/json_scan.h"
 #include "model/limits.h"
 #include "server/host.h"
 
@@ -162,14 +163,12 @@ int mcp_auth_publish_json(mcp_auth_server *server, const char *json, size_t json
 static int put_data(struct strbuf *out, const char *data, char *problem, size_t problem_size)
 {
     struct json_problem why;
-    json_t *value = NULL;
-    int r = json_read(bytes_of(data), &value, &why);
+    int r = json_check(bytes_of(data), &why);
 
-    if (r == 0 && !json_is_object(value)) {
+    if (r == 0 && json_walk_value(bytes_of(data)).data[0] != '{') {
         r = MCP_AUTH_E_INVALID;
         snprintf(why.text, sizeof why.text, "must be a JSON object");
     }
-    json_decref(value);
     if (r < 0) {
         if (problem && problem_size > 0)
             snprintf(problem, problem_size, "data: %s",

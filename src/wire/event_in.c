@@ -5,19 +5,27 @@
 #include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
+#include "codec/json_scan.h"
 #include "mcp_auth/error.h"
 #include "wire/event_out.h"
 #include "wire/nearest.h"
 #include "wire/redact.h"
 
-/* One event on its way in. The texts in `fields` are borrowed from the JSON, from `data` and from
- * the context. */
+/* What we add to what the publisher wrote: type, id, timestamp, message, level, with their names. */
+#define OURS_SIZE 256u
+
+/* One event on its way in. The texts in `fields` are borrowed from the JSON, from `data`, from
+ * `unescaped` and from the context. */
 struct reading {
     const struct event_context *context;
     struct event_problem *problem;
     struct event_fields fields;
+    struct bytes object;
     struct strbuf data;
+    char *unescaped; /* strings that have escapes; object.size bytes, or NULL: none has come */
+    size_t unescaped_size;
     bool type_given;
     unsigned redacted;
 };
@@ -67,6 +75,9 @@ static int refuse_unknown(struct reading *reading, struct bytes name)
 
 static bool has_control(struct bytes text, bool lines_allowed)
 {
+    if (json_plain_size(text.data, text.size) == text.size &&
+        !memchr(text.data, 0x7f, text.size)) /* DEL */
+        return false;
     for (size_t i = 0; i < text.size; i++) {
         unsigned char c = (unsigned char)text.data[i];
 
@@ -76,16 +87,36 @@ static bool has_control(struct bytes text, bool lines_allowed)
     return false;
 }
 
-/* A string within its ceiling, fit to be shown; *ret is borrowed from the value. */
-static int text_in(struct reading *reading, struct bytes name, const json_t *value, size_t size_max,
+/* What a quoted string says; *ret lives as long as the reading. */
+static int string_in(struct reading *reading, struct bytes quoted, struct bytes *ret)
+{
+    *ret = json_unquote(quoted, NULL);
+    if (bytes_present(*ret))
+        return 0;
+    if (!reading->unescaped)
+        reading->unescaped = malloc(reading->object.size); /* no string grows by being read */
+    if (!reading->unescaped)
+        return MCP_AUTH_E_NOMEM;
+    assert(quoted.size <= reading->object.size - reading->unescaped_size);
+    *ret = json_unquote(quoted, reading->unescaped + reading->unescaped_size);
+    reading->unescaped_size += ret->size;
+    return 0;
+}
+
+/* A string within its ceiling, fit to be shown. */
+static int text_in(struct reading *reading, struct bytes name, struct bytes value, size_t size_max,
                    struct bytes *ret)
 {
     bool lines_allowed = bytes_equal(name, event_member_text(MEMBER_MESSAGE));
-    struct bytes text = json_text(value);
+    struct bytes text;
+    int r;
 
-    if (!bytes_present(text))
+    if (!json_is_quoted(value))
         return refuse(reading, ERROR_INVALID_MEMBER, name, "must be a string%s",
-                      json_is_null(value) ? ", or left out; it is null" : "");
+                      value.data[0] == 'n' ? ", or left out; it is null" : "");
+    r = string_in(reading, value, &text);
+    if (r < 0)
+        return r;
     if (text.size > size_max)
         return refuse(reading, ERROR_INVALID_MEMBER, name, "is longer than %zu bytes", size_max);
     if (has_control(text, lines_allowed))
@@ -95,7 +126,7 @@ static int text_in(struct reading *reading, struct bytes name, const json_t *val
     return 0;
 }
 
-static int type_in(struct reading *reading, struct bytes name, const json_t *value)
+static int type_in(struct reading *reading, struct bytes name, struct bytes value)
 {
     struct bytes text, near;
     int r = text_in(reading, name, value, SIZE_MAX, &text);
@@ -121,7 +152,7 @@ static bool id_character(char c)
            c == '.' || c == ':' || c == '-';
 }
 
-static int id_in(struct reading *reading, struct bytes name, const json_t *value)
+static int id_in(struct reading *reading, struct bytes name, struct bytes value)
 {
     struct bytes text;
     int r = text_in(reading, name, value, EVENT_ID_SIZE_MAX, &text);
@@ -139,12 +170,11 @@ static int id_in(struct reading *reading, struct bytes name, const json_t *value
     return 0;
 }
 
-static int data_in(struct reading *reading, struct bytes name, json_t *value)
+static int data_in(struct reading *reading, struct bytes name, struct bytes value)
 {
-    if (!json_is_object(value))
+    if (value.data[0] != '{')
         return refuse(reading, ERROR_INVALID_MEMBER, name, "must be an object");
-    reading->redacted += redact_value(value, reading->context->redaction);
-    json_put_value(&reading->data, value);
+    reading->redacted += redact_put(&reading->data, value, reading->context->redaction);
     if (reading->data.error == MCP_AUTH_E_TOO_BIG)
         return refuse(reading, ERROR_TOO_LARGE, name, "makes the event larger than %u bytes",
                       EVENT_SIZE_MAX);
@@ -161,7 +191,7 @@ static bool must_not_be_empty(enum event_member member)
            member == MEMBER_ROLE_NAME || member == MEMBER_PERMISSION;
 }
 
-static int other_in(struct reading *reading, enum event_member member, const json_t *value)
+static int other_in(struct reading *reading, enum event_member member, struct bytes value)
 {
     struct bytes name = event_member_text(member), text;
     int r = text_in(reading, name, value, event_member_size_max(member), &text);
@@ -177,7 +207,7 @@ static int other_in(struct reading *reading, enum event_member member, const jso
     return 0;
 }
 
-static int member_in(struct reading *reading, struct bytes name, json_t *value)
+static int member_in(struct reading *reading, struct bytes name, struct bytes value)
 {
     if (bytes_equal(name, BYTES("event_type")))
         return type_in(reading, name, value);
@@ -211,18 +241,20 @@ static int tenant_in(struct reading *reading)
     return 0;
 }
 
-static int members_in(struct reading *reading, json_t *object)
+static int members_in(struct reading *reading)
 {
-    const char *name;
-    json_t *value;
+    struct bytes quoted, name, value;
+    struct json_walk walk;
     int r;
 
-    if (!json_is_object(object))
+    if (reading->object.data[0] != '{')
         return refuse(reading, ERROR_INVALID_MEMBER, (struct bytes){0},
                       "an event must be an object");
-    json_object_foreach(object, name, value)
-    {
-        r = member_in(reading, bytes_of(name), value);
+    walk = json_walk(reading->object);
+    while (json_walk_member(&walk, &quoted, &value)) {
+        r = string_in(reading, quoted, &name);
+        if (r == 0)
+            r = member_in(reading, name, value);
         if (r < 0)
             return r;
     }
@@ -249,10 +281,14 @@ static void stamp(struct reading *reading, char id_room[UUID_SIZE])
         fields->members[MEMBER_SECURITY_LEVEL] = level_default();
 }
 
-int event_in(struct event **ret, json_t *object, const struct event_context *context,
+int event_in(struct event **ret, struct bytes object, const struct event_context *context,
              unsigned *ret_redacted, struct event_problem *ret_problem)
 {
-    struct reading reading = {.context = context, .problem = ret_problem};
+    struct reading reading = {
+        .context = context,
+        .problem = ret_problem,
+        .object = json_walk_value(object),
+    };
     const struct privacy_cut nothing = {0};
     char id_room[UUID_SIZE];
     struct strbuf json;
@@ -261,11 +297,15 @@ int event_in(struct event **ret, json_t *object, const struct event_context *con
     strbuf_init(&reading.data, EVENT_SIZE_MAX);
     strbuf_init(&json, EVENT_SIZE_MAX);
 
-    r = members_in(&reading, object);
+    r = members_in(&reading);
     if (r < 0)
         goto done;
     stamp(&reading, id_room);
 
+    /* Room for nearly any at once: it grows by what we add, and is bounded by its ceiling. */
+    (void)!strbuf_reserve(&json, reading.object.size < EVENT_SIZE_MAX - OURS_SIZE
+                                     ? reading.object.size + OURS_SIZE
+                                     : EVENT_SIZE_MAX);
     event_out_compose(&json, &reading.fields, &nothing);
     r = json.error;
     if (r == MCP_AUTH_E_TOO_BIG)
@@ -274,7 +314,9 @@ int event_in(struct event **ret, json_t *object, const struct event_context *con
     if (r < 0)
         goto done;
 
-    r = event_new(ret, &reading.fields, strbuf_bytes(&json), event_fingerprint(&reading.fields),
+    /* An id of our own comes once: there is no other body to tell this one from. */
+    r = event_new(ret, &reading.fields, strbuf_bytes(&json),
+                  reading.fields.id_given ? event_fingerprint(&reading.fields) : 0,
                   context->policy);
     if (r == 0)
         *ret_redacted = reading.redacted;
@@ -282,5 +324,6 @@ int event_in(struct event **ret, json_t *object, const struct event_context *con
 done:
     strbuf_done(&json);
     strbuf_done(&reading.data);
+    free(reading.unescaped);
     return r;
 }

@@ -27,10 +27,11 @@ struct event_problem {
     char reason[160];
 };
 
-/* Takes one JSON object (borrowed; redaction removes members of its `data` in place).
- * *ret_redacted counts removed members. MCP_AUTH_E_INVALID or _REFUSED (wrong tenant) or _TOO_BIG
+/* Takes one JSON object, as text that json_check has found good (borrowed). *ret_redacted counts the
+ * members of `data` that are left out. MCP_AUTH_E_INVALID or _REFUSED (wrong tenant) or _TOO_BIG
  * with *ret_problem filled, or MCP_AUTH_E_NOMEM. */
-MUST_CHECK int event_in(struct event **ret, json_t *object, const struct event_context *context,
-                        unsigned *ret_redacted, struct event_problem *ret_problem);
+MUST_CHECK int event_in(struct event **ret, struct bytes object,
+                        const struct event_context *context, unsigned *ret_redacted,
+                        struct event_problem *ret_problem);
 
 #endif

@@ -67,6 +67,22 @@ void event_out_view(struct strbuf *out, const struct event *event, const struct 
     event_out_compose(out, &fields, cut);
 }
 
+void event_out_stamp(struct event *event, int64_t wall_ms)
+{
+    /* The members before the timestamp have no escapes: see event_out_compose. */
+    size_t at = sizeof "{\"type\":\"event\",\"id\":\"\",\"event_type\":\"" - 1 + event->id.size +
+                event_type_text(event->type).size;
+    static const char name[] = "\",\"timestamp\":\"";
+    char timestamp[CLOCK_RFC3339_SIZE], *to = (char *)(uintptr_t)event->json.data + at;
+
+    assert(event->control == CONTROL_NONE && memcmp(to, name, sizeof name - 1) == 0);
+    clock_rfc3339(wall_ms, timestamp);
+    memcpy(to + sizeof name - 1, timestamp, sizeof timestamp - 1);
+    event->time_ms = wall_ms;
+    if (event->has_fence)
+        event->fence.not_before_ms = wall_ms;
+}
+
 void event_out_with_position(char *ret, struct bytes json, const char position[POSITION_SIZE])
 {
     static const char before[] = ",\"position\":\"", after[] = "\"}";

@@ -12,6 +12,8 @@ void event_out_compose(struct strbuf *out, const struct event_fields *fields,
                        const struct privacy_cut *cut);
 /* The same for an event that exists: another view of it. */
 void event_out_view(struct strbuf *out, const struct event *event, const struct privacy_cut *cut);
+/* Gives an event that nobody else knows yet another time: its own, its fence's and its text's. */
+void event_out_stamp(struct event *event, int64_t wall_ms);
 
 /* The frame's text is the JSON with the position put in before its last brace. */
 #define EVENT_POSITION_SIZE (sizeof(",\"position\":\"\"") - 1 + POSITION_SIZE)

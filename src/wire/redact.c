@@ -1,37 +1,83 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* redact.c: takes members with secret names out of a JSON value, at any depth. */
+/* redact.c: writes a JSON value again without the members that have secret names, at any depth. */
 #include "wire/redact.h"
 
-static unsigned object_redact(json_t *object, const struct redaction *redaction)
-{
-    unsigned removed = 0;
-    const char *name;
-    json_t *member;
-    void *next;
+#include <stdlib.h>
 
-    json_object_foreach_safe(object, next, name, member)
-    {
-        if (redaction_matches(redaction, bytes_of(name))) {
-            json_object_del(object, name);
-            removed++;
-        } else {
-            removed += redact_value(member, redaction);
+#include "mcp_auth/error.h"
+
+static bool is_secret(struct strbuf *out, struct bytes quoted, const struct redaction *redaction)
+{
+    struct bytes name = json_unquote(quoted, NULL);
+    char *room = NULL;
+    bool secret;
+
+    if (!bytes_present(name)) { /* it has escapes */
+        room = malloc(quoted.size);
+        if (!room) {
+            out->error = MCP_AUTH_E_NOMEM;
+            return true;
         }
+        name = json_unquote(quoted, room);
     }
+    secret = redaction_matches(redaction, name);
+    free(room);
+    return secret;
+}
+
+static unsigned object_put(struct strbuf *out, struct bytes object,
+                           const struct redaction *redaction)
+{
+    struct json_walk walk = json_walk(object);
+    struct bytes name, value;
+    unsigned removed = 0;
+    bool first = true;
+
+    strbuf_putc(out, '{');
+    while (json_walk_member(&walk, &name, &value)) {
+        if (is_secret(out, name, redaction)) {
+            removed++;
+            continue;
+        }
+        if (!first)
+            strbuf_putc(out, ',');
+        first = false;
+        json_put_scalar(out, name);
+        strbuf_putc(out, ':');
+        removed += redact_put(out, value, redaction);
+    }
+    strbuf_putc(out, '}');
     return removed;
 }
 
-/* Recurses as deep as the value, which json_read has bounded by JSON_DEPTH_MAX. */
-unsigned redact_value(json_t *value, const struct redaction *redaction)
+static unsigned array_put(struct strbuf *out, struct bytes array, const struct redaction *redaction)
 {
+    struct json_walk walk = json_walk(array);
+    struct bytes element;
     unsigned removed = 0;
-    size_t index;
-    json_t *element;
+    bool first = true;
 
-    if (json_is_object(value))
-        return object_redact(value, redaction);
-    if (json_is_array(value)) {
-        json_array_foreach(value, index, element) removed += redact_value(element, redaction);
+    strbuf_putc(out, '[');
+    while (json_walk_element(&walk, &element)) {
+        if (!first)
+            strbuf_putc(out, ',');
+        first = false;
+        removed += redact_put(out, element, redaction);
     }
+    strbuf_putc(out, ']');
     return removed;
+}
+
+/* Recurses as deep as the value, which json_check has bounded by JSON_DEPTH_MAX. */
+unsigned redact_put(struct strbuf *out, struct bytes value, const struct redaction *redaction)
+{
+    switch (value.data[0]) {
+    case '{':
+        return object_put(out, value, redaction);
+    case '[':
+        return array_put(out, value, redaction);
+    default:
+        json_put_scalar(out, value);
+        return 0;
+    }
 }

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* redact.h: takes members with secret names out of a JSON value, at any depth. */
+/* redact.h: writes a JSON value again without the members that have secret names, at any depth. */
 #ifndef WIRE_REDACT_H
 #define WIRE_REDACT_H
 
-#include "codec/json.h"
+#include "codec/json_scan.h"
 #include "model/privacy.h"
 
-/* Changes the value in place; the number of members removed. */
-unsigned redact_value(json_t *value, const struct redaction *redaction);
+/* `value` is checked (json_check); what is appended is compact and as json_put_value writes it. The
+ * number of members left out. */
+unsigned redact_put(struct strbuf *out, struct bytes value, const struct redaction *redaction);
 
 #endif

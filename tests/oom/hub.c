@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "auth/token_mint.h"
+#include "codec/json_scan.h"
 #include "codec/ws_frame.h"
 #include "mcp_auth/error.h"
 #include "broker/broker.h"
@@ -308,12 +309,10 @@ static struct event *event_make(const char *text)
                                     .random = &random_kernel};
     struct event_problem problem;
     struct event *event;
-    json_t *object;
     unsigned redacted;
 
-    OOM_CHECK(json_read(bytes_of(text), &object, NULL) == 0);
-    OOM_CHECK(event_in(&event, object, &context, &redacted, &problem) == 0);
-    json_decref(object);
+    OOM_CHECK(json_check(bytes_of(text), NULL) == 0);
+    OOM_CHECK(event_in(&event, bytes_of(text), &context, &redacted, &problem) == 0);
     return event;
 }
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "codec/json_scan.h"
 #include "wire/event_in.h"
 #include "world.h"
 
@@ -118,12 +119,10 @@ static struct event *event_of(struct world *w, const char *body, struct plain_ev
     struct event_problem problem = {0};
     struct event *event = NULL;
     unsigned redacted = 0;
-    json_t *json = NULL;
 
-    if (json_read(bytes_of(body), &json, NULL) < 0 ||
-        event_in(&event, json, &context, &redacted, &problem) < 0)
+    if (json_check(bytes_of(body), NULL) < 0 ||
+        event_in(&event, bytes_of(body), &context, &redacted, &problem) < 0)
         world_fail(w, "an event was refused: %s %s: %.300s", problem.member, problem.reason, body);
-    json_decref(json);
     if (event && !plain->id_given && event->id.size != 36)
         world_fail(w, "an id that the server made has %zu characters", event->id.size);
     if (event && !plain->id_given)

@@ -1,11 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_json.c: JSON is read strictly, and what is written reads back as the same value. */
-#include "codec/json.h"
+#include "codec/json_scan.h"
 
 #include <locale.h>
 
 #include "mcp_auth/error.h"
 #include "unit.h"
+
+/* json_check takes what json_read takes, and refuses in the same words. */
+static void check_agrees(struct bytes text, int error, const char *words)
+{
+    struct json_problem problem;
+
+    CHECK_EQ(json_check(text, &problem), error);
+    CHECK_EQ(json_check(text, NULL), error);
+    if (error < 0 && words)
+        assert_string_equal(problem.text, words);
+}
 
 static json_t *read_in_exact_memory(struct bytes text, int *ret_error, struct json_problem *problem)
 {
@@ -15,6 +26,7 @@ static json_t *read_in_exact_memory(struct bytes text, int *ret_error, struct js
     assert_non_null(copy);
     memcpy(copy, text.data, text.size);
     *ret_error = json_read((struct bytes){copy, text.size}, &value, problem);
+    check_agrees((struct bytes){copy, text.size}, *ret_error, problem ? problem->text : NULL);
     free(copy);
     if (*ret_error < 0)
         assert_null(value);

@@ -191,3 +191,112 @@ TEST(redacted_members_are_counted_over_the_batch)
     CHECK_TEXT(batch->events[0]->data, "{\"a\":{}}");
     publication_free(batch);
 }
+
+static const struct event_context as_t = {.tenant = {"t", 1},
+                                          .publisher = {"root", 4},
+                                          .wall_ms = INT64_C(1700000000000)};
+
+/* The body comes in two pieces, and ends a while later. */
+static int ingest_pieces(struct bytes body, size_t cut)
+{
+    struct ingest *taking;
+    struct strbuf arrived;
+    int r;
+
+    batch = NULL;
+    memset(&problem, 'x', sizeof problem);
+    CHECK_EQ(ingest_new(&taking, &node, INGEST_NDJSON, &as_t, BYTES("t\x1froot")), 0);
+    strbuf_init(&arrived, SIZE_MAX / 2);
+    strbuf_put(&arrived, body.data, cut);
+    ingest_arrives(taking, &arrived);
+    CHECK(!arrived.size || !memchr(arrived.data, '\n', arrived.size)); /* whole lines are gone */
+    strbuf_put(&arrived, body.data + cut, body.size - cut);
+    r = ingest_end(taking, strbuf_bytes(&arrived), as_t.wall_ms + 1000, &batch, &redacted,
+                   &problem);
+    ingest_free(taking);
+    strbuf_done(&arrived);
+    return r;
+}
+
+TEST(lines_may_arrive_in_any_two_pieces)
+{
+    static const char time[] = "\",\"timestamp\":\"2023-11-14T22:13:21.000Z\",\"message\":";
+    const struct bytes body = BYTES("{\"event_type\":\"user_created\",\"id\":\"a\"}\r\n\n"
+                                    "{\"event_type\":\"role_revoked\",\"user_id\":\"u\","
+                                    "\"role_name\":\"r\"}\n");
+
+    for (size_t cut = 0; cut <= body.size; cut++) {
+        CHECK_EQ(ingest_pieces(body, cut), 0);
+        CHECK_EQ(batch->count, 2);
+        CHECK_TEXT(batch->events[0]->id, "a");
+        CHECK(batch->events[1]->has_fence);
+        for (unsigned i = 0; i < 2; i++) { /* of the moment when all of it was here */
+            const struct event *event = batch->events[i];
+
+            CHECK_EQ(event->time_ms, as_t.wall_ms + 1000);
+            CHECK(memmem(event->json.data, event->json.size, time, strlen(time)));
+        }
+        CHECK_EQ(batch->events[1]->fence.not_before_ms, as_t.wall_ms + 1000);
+        publication_free(batch);
+    }
+}
+
+TEST(what_is_wrong_with_a_line_is_said_when_all_have_arrived)
+{
+    const struct bytes body = BYTES("{\"event_type\":\"user_created\"}\n{\"event_type\":1}\n"
+                                    "{\"event_type\":2}\n{");
+
+    for (size_t cut = 0; cut <= body.size; cut++)
+        check_problem(ingest_pieces(body, cut), MCP_AUTH_E_INVALID, 1, ERROR_INVALID_MEMBER,
+                      "event_type");
+}
+
+/* Numbers such as 1e14 grow when they are written again, and copies are made of each. */
+TEST(what_is_taken_ahead_of_the_end_is_bounded)
+{
+    struct ingest *taking;
+    struct strbuf line, arrived;
+    unsigned lines = 0;
+    size_t left = 0;
+
+    strbuf_init(&line, SIZE_MAX / 2);
+    strbuf_init(&arrived, SIZE_MAX / 2);
+    strbuf_puts(&line, "{\"event_type\":\"user_created\",\"data\":{\"n\":[1e14");
+    for (int i = 0; i < 2000; i++)
+        strbuf_puts(&line, ",1e14");
+    strbuf_puts(&line, "]}}\n");
+    CHECK_EQ(ingest_new(&taking, &node, INGEST_NDJSON, &as_t, BYTES("")), 0);
+    for (; left == 0; lines++) {
+        CHECK(lines < 1000);
+        strbuf_put_bytes(&arrived, strbuf_bytes(&line));
+        ingest_arrives(taking, &arrived);
+        left = arrived.size;
+    }
+    /* 18 bytes a number, in the text and in its data. */
+    CHECK(lines * 73000u >= BATCH_SIZE_MAX && lines * 72000u < BATCH_SIZE_MAX + 150000u);
+    CHECK_EQ(ingest_end(taking, strbuf_bytes(&arrived), as_t.wall_ms, &batch, &redacted, &problem),
+             0);
+    CHECK_EQ(batch->count, lines);
+    publication_free(batch);
+    ingest_free(taking);
+    strbuf_done(&line);
+    strbuf_done(&arrived);
+}
+
+TEST(a_line_that_does_not_end_is_not_kept)
+{
+    struct ingest *taking;
+    struct strbuf arrived;
+
+    CHECK_EQ(ingest_new(&taking, &node, INGEST_NDJSON, &as_t, BYTES("")), 0);
+    strbuf_init(&arrived, SIZE_MAX / 2);
+    for (unsigned i = 0; i <= EVENT_SIZE_MAX; i++)
+        strbuf_putc(&arrived, 'x');
+    ingest_arrives(taking, &arrived);
+    CHECK_EQ(arrived.size, 0);
+    CHECK_EQ(ingest_end(taking, BYTES(""), 0, &batch, &redacted, &problem), MCP_AUTH_E_TOO_BIG);
+    CHECK_EQ(problem.index, 0);
+    CHECK_EQ(problem.event.code, ERROR_TOO_LARGE);
+    ingest_free(taking);
+    strbuf_done(&arrived);
+}

@@ -127,13 +127,18 @@ TEST(equal_bodies_have_equal_fingerprints_and_others_have_not)
         fingerprint("{\"event_type\":\"user_created\",\"id\":\"1\",\"user_id\":\"a\"}");
 
     CHECK(plain == fingerprint("{\"user_id\":\"a\",\"event_type\":\"user_created\",\"id\":\"2\"}"));
-    CHECK(plain == fingerprint("{\"event_type\":\"user_created\",\"user_id\":\"a\","
+    CHECK(plain == fingerprint("{\"id\":\"3\",\"event_type\":\"user_created\",\"user_id\":\"a\","
                                "\"tenant_id\":\"acme\",\"message\":\"A user was created\","
                                "\"security_level\":\"LOW\"}"));
-    CHECK(plain != fingerprint("{\"event_type\":\"user_created\",\"user_id\":\"b\"}"));
-    CHECK(plain != fingerprint("{\"event_type\":\"user_updated\",\"user_id\":\"a\"}"));
-    CHECK(plain != fingerprint("{\"event_type\":\"user_created\",\"target_user_id\":\"a\"}"));
-    CHECK(plain != fingerprint("{\"event_type\":\"user_created\",\"user_id\":\"a\",\"data\":{}}"));
+    CHECK(plain != fingerprint("{\"id\":\"3\",\"event_type\":\"user_created\",\"user_id\":\"b\"}"));
+    CHECK(plain != fingerprint("{\"id\":\"3\",\"event_type\":\"user_updated\",\"user_id\":\"a\"}"));
+    CHECK(plain !=
+          fingerprint("{\"id\":\"3\",\"event_type\":\"user_created\",\"target_user_id\":\"a\"}"));
+    CHECK(plain !=
+          fingerprint(
+              "{\"id\":\"3\",\"event_type\":\"user_created\",\"user_id\":\"a\",\"data\":{}}"));
+    /* There is no other body of an id that the server made. */
+    CHECK_EQ(fingerprint("{\"event_type\":\"user_created\"}"), 0);
 }
 
 TEST(effect_and_audience_are_decided_on_the_way_in)

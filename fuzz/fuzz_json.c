@@ -5,6 +5,7 @@
 
 #include "base/utf8.h"
 #include "codec/json.h"
+#include "codec/json_quick.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -36,6 +37,21 @@ static void check_string(struct bytes text)
     strbuf_done(&out);
 }
 
+/* What is read quickly is what jansson reads. */
+static void check_quick(struct bytes text)
+{
+    json_t *quick = json_quick_read(text), *slow;
+    json_error_t error;
+    bool starved;
+
+    if (!quick)
+        return;
+    slow = json_load_watched(text, JSON_REJECT_DUPLICATES, &error, &starved);
+    must(slow && json_equal(quick, slow), "read quickly, and otherwise than by jansson");
+    json_decref(quick);
+    json_decref(slow);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct json_problem problem = {""};
@@ -44,6 +60,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     json_t *value = NULL, *again = NULL;
 
     check_string(text);
+    check_quick(text);
     if (json_read(text, &value, &problem) < 0) {
         must(problem.text[0] != '\0' && memchr(problem.text, '\0', sizeof problem.text) != NULL,
              "a refusal without words");

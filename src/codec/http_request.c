@@ -41,6 +41,8 @@ static int head_find(struct bytes input, size_t *seen, size_t *ret_start, const 
         } else if (http_is_control(data[i]) && data[i] != '\t' && data[i] != '\r') {
             return refuse(ret_why, 400, "a control character in the head");
         }
+        while (data[i] != '\r' && i + 1 < limit && !http_is_control(data[i + 1]))
+            i++; /* neither ends anything nor is wrong */
     }
     *seen = limit;
     if (limit < HTTP_HEAD_SIZE_MAX)

@@ -32,19 +32,22 @@ static int split(struct bytes token, struct bytes ret[3])
     return 0;
 }
 
-/* A part that is a JSON object. RFC 7515 section 4: doubled members are refused, by json_read. */
+/* A part that is a JSON object. RFC 7515 section 4: doubled members are refused, by json_read_brief. */
 static int read_object(struct bytes part, json_t **ret)
 {
-    char *text = malloc(part.size + 1);
+    char small[1024], *text = small;
     json_t *value;
     int r;
 
+    if (part.size > sizeof small)
+        text = malloc(part.size);
     if (!text)
         return MCP_AUTH_E_NOMEM;
     r = base64url_decode(part, text);
     if (r >= 0)
-        r = json_read((struct bytes){text, (size_t)r}, &value, NULL);
-    free(text);
+        r = json_read_brief((struct bytes){text, (size_t)r}, &value, NULL);
+    if (text != small)
+        free(text);
     if (r < 0)
         return r;
     if (!json_is_object(value)) {

@@ -322,7 +322,7 @@ static void connection_parse(struct http_request *request)
 int http_request_parse(struct bytes input, size_t *seen, struct http_request *ret,
                        const char **ret_why)
 {
-    struct http_request request = {0};
+    struct http_request request;
     struct bytes rest, line;
     size_t start;
     int size, r;
@@ -332,6 +332,9 @@ int http_request_parse(struct bytes input, size_t *seen, struct http_request *re
     if (size <= 0)
         return size;
 
+    /* The room for headers, 2 KiB, is neither cleared nor copied beyond what is in it. */
+    memset(&request, 0, offsetof(struct http_request, headers));
+    request.headers_count = 0;
     rest = (struct bytes){input.data + start, (size_t)size - start - 2}; /* no empty line */
     if (!line_next(&rest, &line))
         return refuse(ret_why, 400, "the request line is empty");
@@ -350,6 +353,9 @@ int http_request_parse(struct bytes input, size_t *seen, struct http_request *re
     connection_parse(&request);
 
     assert(!(request.chunked && request.has_content_length));
-    *ret = request;
+    memcpy(ret, &request,
+           offsetof(struct http_request, headers) +
+               request.headers_count * sizeof request.headers[0]);
+    ret->headers_count = request.headers_count;
     return size;
 }

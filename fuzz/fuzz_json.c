@@ -5,6 +5,7 @@
 
 #include "base/utf8.h"
 #include "codec/json_scan.h"
+#include "codec/json_quick.h"
 #include "wire/redact.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -65,6 +66,21 @@ static void check_scan(struct bytes text, int read, const struct json_problem *w
     strbuf_done(&written);
 }
 
+/* What is read quickly is what jansson reads. */
+static void check_quick(struct bytes text)
+{
+    json_t *quick = json_quick_read(text), *slow;
+    json_error_t error;
+    bool starved;
+
+    if (!quick)
+        return;
+    slow = json_load_watched(text, JSON_REJECT_DUPLICATES, &error, &starved);
+    must(slow && json_equal(quick, slow), "read quickly, and otherwise than by jansson");
+    json_decref(quick);
+    json_decref(slow);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct json_problem problem = {""};
@@ -74,6 +90,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     int r = json_read(text, &value, &problem);
 
     check_string(text);
+    check_quick(text);
     check_scan(text, r, &problem, value);
     if (r < 0) {
         must(problem.text[0] != '\0' && memchr(problem.text, '\0', sizeof problem.text) != NULL,

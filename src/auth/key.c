@@ -42,6 +42,7 @@ void key_done(struct key *key)
         EVP_MD_free(key->digests[i]);
     }
     EVP_PKEY_free(key->public_key);
+    signature_cache_free(key->verified);
     free((char *)(uintptr_t)key->kid.data);
     *key = (struct key){0};
 }
@@ -229,6 +230,11 @@ int key_from_public(struct key *ret, EVP_PKEY *public_key, const char **ret_why)
     if (r == 0)
         r = fetch_digests(ret, ret_why);
     if (r == 0) {
+        r = signature_cache_new(&ret->verified);
+        if (r < 0)
+            *ret_why = "out of memory";
+    }
+    if (r == 0) {
         ret->fingerprint = fingerprint_of_public(public_key);
         if (ret->fingerprint == 0) {
             *ret_why = "out of memory";
@@ -319,10 +325,9 @@ static int verify_ec(const struct key *key, enum jwt_algorithm algorithm, struct
     return r;
 }
 
-int key_verify(const struct key *key, enum jwt_algorithm algorithm, struct bytes signed_part,
-               struct bytes signature)
+static int verify(const struct key *key, enum jwt_algorithm algorithm, struct bytes signed_part,
+                  struct bytes signature)
 {
-    assert(key->algorithms & BIT(algorithm));
     switch (key->family) {
     case KEY_HMAC:
         return verify_hmac(key, algorithm, signed_part, signature);
@@ -340,4 +345,23 @@ int key_verify(const struct key *key, enum jwt_algorithm algorithm, struct bytes
                              signature.size);
     }
     return MCP_AUTH_E_REFUSED;
+}
+
+int key_verify(const struct key *key, enum jwt_algorithm algorithm, struct bytes signed_part,
+               struct bytes signature)
+{
+    struct signature_mark mark;
+    bool marked;
+    int r;
+
+    assert(key->algorithms & BIT(algorithm));
+    if (!key->verified)
+        return verify(key, algorithm, signed_part, signature);
+    marked = signature_mark(&mark, key->digests[0], algorithm, signed_part, signature);
+    if (marked && signature_cache_has(key->verified, &mark))
+        return 0;
+    r = verify(key, algorithm, signed_part, signature);
+    if (r == 0 && marked) /* never one that was refused: a stranger must not fill it */
+        signature_cache_put(key->verified, &mark);
+    return r;
 }

@@ -5,17 +5,19 @@
 
 #include "auth/hmac.h"
 #include "auth/keyring.h"
+#include "auth/signature_cache.h"
 
 /* Serves its own family only: a token never says what kind of key this is. */
 struct key {
     enum key_family family;
-    unsigned algorithms;     /* bits of enum jwt_algorithm */
-    struct hmac_key hmac[3]; /* HS256, HS384, HS512, as far as the secret is long enough */
-    EVP_PKEY *public_key;    /* RSA, EC and Ed25519 */
-    EVP_MD *digests[3];      /* SHA-256, SHA-384, SHA-512 */
-    unsigned curve_size;     /* EC: bytes of one coordinate */
-    uint64_t fingerprint;    /* of the key itself, whatever it is called; never 0 */
-    struct bytes kid;        /* its own copy; absent when none */
+    unsigned algorithms;              /* bits of enum jwt_algorithm */
+    struct hmac_key hmac[3];          /* HS256, HS384, HS512, as far as the secret is long enough */
+    EVP_PKEY *public_key;             /* RSA, EC and Ed25519 */
+    EVP_MD *digests[3];               /* SHA-256, SHA-384, SHA-512 */
+    unsigned curve_size;              /* EC: bytes of one coordinate */
+    struct signature_cache *verified; /* NULL: verifying is as cheap */
+    uint64_t fingerprint;             /* of the key itself, whatever it is called; never 0 */
+    struct bytes kid;                 /* its own copy; absent when none */
 };
 
 MUST_CHECK int key_from_secret(struct key *ret, struct bytes secret, const char **ret_why);

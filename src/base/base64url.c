@@ -10,17 +10,22 @@
 
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-static int value_of(char c)
+/* One more than what a character stands for; 0: it is none of them. */
+static const uint8_t values[256] = {
+    ['A'] = 1,  ['B'] = 2,  ['C'] = 3,  ['D'] = 4,  ['E'] = 5,  ['F'] = 6,  ['G'] = 7,  ['H'] = 8,
+    ['I'] = 9,  ['J'] = 10, ['K'] = 11, ['L'] = 12, ['M'] = 13, ['N'] = 14, ['O'] = 15, ['P'] = 16,
+    ['Q'] = 17, ['R'] = 18, ['S'] = 19, ['T'] = 20, ['U'] = 21, ['V'] = 22, ['W'] = 23, ['X'] = 24,
+    ['Y'] = 25, ['Z'] = 26, ['a'] = 27, ['b'] = 28, ['c'] = 29, ['d'] = 30, ['e'] = 31, ['f'] = 32,
+    ['g'] = 33, ['h'] = 34, ['i'] = 35, ['j'] = 36, ['k'] = 37, ['l'] = 38, ['m'] = 39, ['n'] = 40,
+    ['o'] = 41, ['p'] = 42, ['q'] = 43, ['r'] = 44, ['s'] = 45, ['t'] = 46, ['u'] = 47, ['v'] = 48,
+    ['w'] = 49, ['x'] = 50, ['y'] = 51, ['z'] = 52, ['0'] = 53, ['1'] = 54, ['2'] = 55, ['3'] = 56,
+    ['4'] = 57, ['5'] = 58, ['6'] = 59, ['7'] = 60, ['8'] = 61, ['9'] = 62, ['-'] = 63, ['_'] = 64,
+};
+
+/* 0 to 63; any other character sets bits above these, which stay above whatever is shifted in. */
+static uint32_t value_of(char c)
 {
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52;
-    if (c == '-')
-        return 62;
-    return c == '_' ? 63 : -1;
+    return values[(unsigned char)c] - 1u;
 }
 
 void base64url_encode(const void *data, size_t size, char *ret)
@@ -42,27 +47,30 @@ void base64url_encode(const void *data, size_t size, char *ret)
 
 int base64url_decode(struct bytes text, void *ret)
 {
+    size_t left = text.size % 4, whole = text.size - left;
+    uint32_t bits, wrong = 0;
     uint8_t *to = ret;
-    uint32_t bits = 0;
-    unsigned held = 0;
 
     /* One character over a multiple of four carries six bits: no byte. */
-    if (text.size % 4 == 1 || text.size > INT_MAX)
+    if (left == 1 || text.size > INT_MAX)
         return MCP_AUTH_E_INVALID;
-    for (size_t i = 0; i < text.size; i++) {
-        int value = value_of(text.data[i]);
-
-        if (value < 0)
-            return MCP_AUTH_E_INVALID;
-        bits = bits << 6 | (uint32_t)value;
-        held += 6;
-        if (held >= 8) {
-            held -= 8;
-            *to++ = (uint8_t)(bits >> held);
-        }
+    for (size_t i = 0; i < whole; i += 4) {
+        bits = value_of(text.data[i]) << 18 | value_of(text.data[i + 1]) << 12 |
+               value_of(text.data[i + 2]) << 6 | value_of(text.data[i + 3]);
+        wrong |= bits >> 24;
+        *to++ = (uint8_t)(bits >> 16);
+        *to++ = (uint8_t)(bits >> 8);
+        *to++ = (uint8_t)bits;
     }
-    if (bits & ((1u << held) - 1)) /* RFC 4648 section 3.5: unused bits must be zero */
-        return MCP_AUTH_E_INVALID;
+    if (left > 0) { /* RFC 4648 section 3.5: unused bits must be zero */
+        bits = value_of(text.data[whole]) << 12 | value_of(text.data[whole + 1]) << 6;
+        if (left == 3)
+            bits |= value_of(text.data[whole + 2]);
+        wrong |= bits >> 18 | (bits & (left == 3 ? 0x003 : 0x3ff));
+        *to++ = (uint8_t)(bits >> 10);
+        if (left == 3)
+            *to++ = (uint8_t)(bits >> 2);
+    }
     assert((size_t)(to - (uint8_t *)ret) == text.size * 3 / 4);
-    return (int)(to - (uint8_t *)ret);
+    return wrong ? MCP_AUTH_E_INVALID : (int)(to - (uint8_t *)ret);
 }

@@ -49,7 +49,7 @@ static inline bool bytes_equal_nocase(struct bytes a, struct bytes b)
     if (a.size != b.size)
         return false;
     for (size_t i = 0; i < a.size; i++)
-        if (ascii_lower(a.data[i]) != ascii_lower(b.data[i]))
+        if (a.data[i] != b.data[i] && ascii_lower(a.data[i]) != ascii_lower(b.data[i]))
             return false;
     return true;
 }

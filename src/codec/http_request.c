@@ -41,6 +41,8 @@ static int head_find(struct bytes input, size_t *seen, size_t *ret_start, const 
         } else if (http_is_control(data[i]) && data[i] != '\t' && data[i] != '\r') {
             return refuse(ret_why, 400, "a control character in the head");
         }
+        while (data[i] != '\r' && i + 1 < limit && !http_is_control(data[i + 1]))
+            i++; /* neither ends anything nor is wrong */
     }
     *seen = limit;
     if (limit < HTTP_HEAD_SIZE_MAX)
@@ -320,7 +322,7 @@ static void connection_parse(struct http_request *request)
 int http_request_parse(struct bytes input, size_t *seen, struct http_request *ret,
                        const char **ret_why)
 {
-    struct http_request request = {0};
+    struct http_request request;
     struct bytes rest, line;
     size_t start;
     int size, r;
@@ -330,6 +332,9 @@ int http_request_parse(struct bytes input, size_t *seen, struct http_request *re
     if (size <= 0)
         return size;
 
+    /* The room for headers, 2 KiB, is neither cleared nor copied beyond what is in it. */
+    memset(&request, 0, offsetof(struct http_request, headers));
+    request.headers_count = 0;
     rest = (struct bytes){input.data + start, (size_t)size - start - 2}; /* no empty line */
     if (!line_next(&rest, &line))
         return refuse(ret_why, 400, "the request line is empty");
@@ -348,6 +353,9 @@ int http_request_parse(struct bytes input, size_t *seen, struct http_request *re
     connection_parse(&request);
 
     assert(!(request.chunked && request.has_content_length));
-    *ret = request;
+    memcpy(ret, &request,
+           offsetof(struct http_request, headers) +
+               request.headers_count * sizeof request.headers[0]);
+    ret->headers_count = request.headers_count;
     return size;
 }

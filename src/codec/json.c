@@ -4,44 +4,18 @@
 
 #include <stdio.h>
 
+#include "codec/json_memory.h"
+#include "codec/json_quick.h"
 #include "mcp_auth/error.h"
-
-/* jansson tells of most allocations that fail as of a syntax error, and of some not at all: the
- * growth of its token's buffer is not checked (2.14, lex_save), so that a byte of a long string is
- * missing, and when that is the closing quote, it reads and writes on beyond both buffers. So we
- * look over its shoulder: once an allocation has failed all later ones of this text do, the one
- * for the string among them, and no value comes of it. What the host program gave to jansson is
- * still what allocates. */
-static _Thread_local enum { IDLE, LOADING, STARVED } state; /* the host calls jansson, too */
-static json_malloc_t host_malloc;
-
-static void *watched_malloc(size_t size)
-{
-    void *block = state == STARVED ? NULL : host_malloc(size);
-
-    if (!block && state == LOADING)
-        state = STARVED;
-    return block;
-}
-
-/* Before any thread could be in the middle of a text. */
-__attribute__((constructor)) static void watch_jansson(void)
-{
-    json_free_t host_free;
-
-    json_get_alloc_funcs(&host_malloc, &host_free);
-    json_set_alloc_funcs(watched_malloc, host_free);
-}
 
 json_t *json_load_watched(struct bytes text, size_t flags, json_error_t *ret_error,
                           bool *ret_starved)
 {
     json_t *value;
 
-    state = LOADING;
+    json_memory_watch();
     value = json_loadb(text.size ? text.data : "", text.size, flags | JSON_DECODE_ANY, ret_error);
-    *ret_starved = state == STARVED;
-    state = IDLE;
+    *ret_starved = json_memory_watch_end();
     if (value && *ret_starved) {
         json_decref(value);
         value = NULL;
@@ -151,6 +125,11 @@ static int read_text(struct bytes text, size_t flags, json_t **ret,
     bool no_memory;
     int r;
 
+    value = json_quick_read(text); /* most texts; what it does not read, jansson judges */
+    if (value) {
+        *ret = value;
+        return 0;
+    }
     r = text_check(text, ret_problem);
     if (r < 0)
         return r;
@@ -165,6 +144,16 @@ static int read_text(struct bytes text, size_t flags, json_t **ret,
 int json_read(struct bytes text, json_t **ret, struct json_problem *ret_problem)
 {
     return read_text(text, JSON_REJECT_DUPLICATES, ret, ret_problem);
+}
+
+int json_read_brief(struct bytes text, json_t **ret, struct json_problem *ret_problem)
+{
+    int r;
+
+    json_memory_brief();
+    r = json_read(text, ret, ret_problem);
+    json_memory_brief_end();
+    return r;
 }
 
 int json_read_with_doubles(struct bytes text, json_t **ret, struct json_problem *ret_problem)

@@ -25,7 +25,11 @@ struct json_problem {
  * or MCP_AUTH_E_NOMEM. */
 MUST_CHECK int json_read(struct bytes text, json_t **ret, struct json_problem *ret_problem);
 
-/* The same, but of a doubled member the last counts: for who looks for doubles himself and says
+/* The same for a value that this very thread releases, before long: it may stand in a block that is
+ * free again when all of them are gone. */
+MUST_CHECK int json_read_brief(struct bytes text, json_t **ret, struct json_problem *ret_problem);
+
+/* json_read, but of a doubled member the last counts: for who looks for doubles himself and says
  * where each stands (codec/json_outline.h). */
 MUST_CHECK int json_read_with_doubles(struct bytes text, json_t **ret,
                                       struct json_problem *ret_problem);

@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <openssl/evp.h>
+#include <stdatomic.h>
 
 #include "mcp_auth/error.h"
 
@@ -114,10 +115,29 @@ bool ws_handshake_offers(const struct http_request *request, struct bytes protoc
     return false;
 }
 
+/* Found once, for that takes longer than the digest itself. Kept to the end of the process; NULL
+ * when there is no memory, or where the administrator has switched it off. */
+static const EVP_MD *sha1(void)
+{
+    static _Atomic(EVP_MD *) found;
+    EVP_MD *known = atomic_load_explicit(&found, memory_order_acquire), *fresh;
+
+    if (known)
+        return known;
+    fresh = EVP_MD_fetch(NULL, "SHA1", NULL);
+    if (!fresh ||
+        atomic_compare_exchange_strong_explicit(&found, &known, fresh, memory_order_acq_rel,
+                                                memory_order_acquire))
+        return fresh;
+    EVP_MD_free(fresh); /* another thread was first */
+    return known;
+}
+
 int ws_handshake_accept(struct bytes key, char ret[WS_ACCEPT_SIZE])
 {
     unsigned char text[KEY_SIZE + GUID_SIZE], digest[EVP_MAX_MD_SIZE];
     unsigned char accept[WS_ACCEPT_SIZE + 1]; /* EVP_EncodeBlock ends with a NUL */
+    const EVP_MD *algorithm = sha1();
     unsigned digest_size = 0;
     int size;
 
@@ -125,9 +145,8 @@ int ws_handshake_accept(struct bytes key, char ret[WS_ACCEPT_SIZE])
     memcpy(text, key.data, KEY_SIZE);
     memcpy(text + KEY_SIZE, GUID, GUID_SIZE);
 
-    /* SHA-1 proves here only that the peer read the request; nothing rests on its strength. It
-     * fails without memory, or where the administrator has switched it off. */
-    if (EVP_Digest(text, sizeof text, digest, &digest_size, EVP_sha1(), NULL) != 1)
+    /* SHA-1 proves here only that the peer read the request; nothing rests on its strength. */
+    if (!algorithm || EVP_Digest(text, sizeof text, digest, &digest_size, algorithm, NULL) != 1)
         return MCP_AUTH_E_NOMEM;
     assert(digest_size == SHA1_SIZE);
     size = EVP_EncodeBlock(accept, digest, SHA1_SIZE);

@@ -243,7 +243,7 @@ int command_read(struct bytes text, struct command *ret, struct command_problem 
     int r;
 
     *ret_problem = (struct command_problem){0};
-    r = json_read(text, &command.json, &json_problem);
+    r = json_read_brief(text, &command.json, &json_problem);
     if (r == MCP_AUTH_E_INVALID)
         return refuse(ret_problem, "not valid JSON: %.120s", json_problem.text);
     if (r < 0)

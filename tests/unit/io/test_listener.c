@@ -60,14 +60,19 @@ static void door_open(void)
     CHECK_EQ(listener_open(&door.listener, &door.loop, fd, &calls, &door), 0);
 }
 
-static void knock(int count)
+static void knock_from(int first, int count)
 {
-    for (int i = 0; i < count; i++) {
+    for (int i = first; i < count; i++) {
         door.clients[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
         CHECK_EQ(connect(door.clients[i], (struct sockaddr *)&door.address.storage,
                          door.address.size),
                  0);
     }
+}
+
+static void knock(int count)
+{
+    knock_from(0, count);
 }
 
 static void door_close(int clients)
@@ -94,6 +99,46 @@ TEST(a_turn_accepts_up_to_its_budget_and_the_next_goes_on)
     CHECK_EQ(loop_turn(&door.loop, 0), 0);
     CHECK_EQ(door.accepted, MANY);
     CHECK_EQ(door.paused, 0);
+    door_close(MANY);
+}
+
+struct resident {
+    struct watch watch;
+    int newcomers; /* when it was served */
+};
+
+static void on_served(struct watch *watch, uint32_t events)
+{
+    struct resident *resident = container_of(watch, struct resident, watch);
+    char word[8];
+
+    CHECK(events & EPOLLIN);
+    CHECK_EQ(read(watch->fd, word, sizeof word), 4);
+    resident->newcomers = door.accepted;
+}
+
+/* Of a storm, one budget at most is taken in before each who is here has had its turn. */
+TEST(who_is_here_waits_for_one_budget_of_newcomers_at_most)
+{
+    struct resident resident = {.newcomers = 0};
+
+    door_open();
+    knock(1);
+    CHECK_EQ(loop_turn(&door.loop, 1000), 0);
+    resident.watch.fd = door.servers[0];
+    CHECK_EQ(loop_watch(&door.loop, &resident.watch, on_served, EPOLLIN), 0);
+    knock_from(1, MANY);
+    for (int turn = 0; door.accepted < MANY; turn++) {
+        int before = door.accepted;
+
+        CHECK(turn < MANY / LISTENER_BUDGET + 1);
+        CHECK_EQ(write(door.clients[0], "ping", 4), 4);
+        resident.newcomers = -1;
+        CHECK_EQ(loop_turn(&door.loop, 1000), 0);
+        CHECK(resident.newcomers >= before); /* in this very turn */
+        CHECK(resident.newcomers <= before + LISTENER_BUDGET);
+    }
+    loop_unwatch(&door.loop, &resident.watch);
     door_close(MANY);
 }
 

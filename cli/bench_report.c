@@ -191,7 +191,7 @@ void bench_report(const struct bench *bench, const struct load *load)
         print_received(result);
     print_self(result);
     print_histogram(&result->delivery);
-    if (result->not_sent && !result->interrupted)
+    if (result->not_sent && !result->interrupted && !result->why[0])
         printf("\n%s%llu events were due and never sent: the server took no more%s\n",
                style_on(stdout, STYLE_YELLOW), result->not_sent, style_off(stdout));
     if (load_succeeded(load))

@@ -19,6 +19,7 @@
 #define LOOK_NS (5 * NS_PER_MS)
 /* After the last event that was waited for: a double would come about now. */
 #define LINGER_NS (100 * NS_PER_MS)
+#define INTERRUPTED_MS 1000u
 #define LEAVE_NS (1000 * NS_PER_MS)
 
 void load_codes_add(struct load_codes *codes, unsigned code)
@@ -141,6 +142,20 @@ static void leave(struct load *load)
             receiver_leave(&load->receivers[i]);
 }
 
+/* Nothing more is published; what is under way gets a moment, so that it is not called lost. */
+static void interrupt(struct load *load)
+{
+    load->result.interrupted = true;
+    if (load->result.phase != LOAD_PUBLISHING) {
+        leave(load);
+        return;
+    }
+    load->end_ns = load->now_ns;
+    if (load->plan.settle_ms > INTERRUPTED_MS)
+        load->plan.settle_ms = INTERRUPTED_MS;
+    become(load, LOAD_SETTLING);
+}
+
 static void joining_step(struct load *load)
 {
     join_some(load);
@@ -210,9 +225,10 @@ static void step(struct load *load)
         settling_step(load);
     else if (result->phase == LOAD_LEAVING)
         leaving_step(load);
-    if (result->phase < LOAD_LEAVING && load->plan.stopped(load->plan.owner))
-        result->interrupted = true;
-    if (result->phase < LOAD_LEAVING && (result->interrupted || result->why[0] || load->error))
+    if (result->phase < LOAD_LEAVING && !result->interrupted &&
+        load->plan.stopped(load->plan.owner))
+        interrupt(load);
+    if (result->phase < LOAD_LEAVING && (result->why[0] || load->error))
         leave(load);
     if (load->plan.progress && load->now_ns - load->told_ns >= LOAD_TICK_MS * NS_PER_MS) {
         load->told_ns = load->now_ns;

@@ -115,16 +115,27 @@ bool publish_under_way(const struct load *load)
     return false;
 }
 
-/* "The token ... (data/x)": what the server says is wrong, for people. */
+/* What the server says is wrong, for people. */
 static void explain(struct load *load, const struct answer *answer)
 {
-    json_t *json = NULL;
-    struct bytes message = {0};
+    const int status = answer->status;
+    json_t *json = NULL, *error;
+    struct bytes member = {0}, message = {0};
 
-    if (json_read(strbuf_bytes(&answer->body), &json, NULL) == 0)
-        message = json_member_text(json_object_get(json, "error"), "message");
-    load_stop(load, "publishing was refused: %d %.*s", answer->status,
-              (int)(message.size < 300 ? message.size : 300), message.size ? message.data : "");
+    if (json_read(strbuf_bytes(&answer->body), &json, NULL) == 0) {
+        error = json_object_get(json, "error");
+        message = json_member_text(error, "message");
+        member = json_member_text(json_object_get(error, "details"), "member");
+    }
+    load_stop(load, "publishing was refused: %d %.*s%s%.*s%s", status,
+              (int)(member.size < 100 ? member.size : 100), member.size ? member.data : "",
+              member.size ? " " : "", (int)(message.size < 250 ? message.size : 250),
+              message.size ? message.data : "",
+              status == 401   ? ". Publish with another --token, or with --api-key"
+              : status == 403 ? ". Publish with an administrator's --token, one that holds "
+                                "realtime:publish, or with --api-key"
+              : status == 404 ? ". Is the URL that of an mcp-auth server?"
+                              : "");
     json_decref(json);
 }
 

@@ -112,6 +112,11 @@ static void print_connections(const struct bench *bench, const struct load_resul
     putchar('\n');
     print_percentiles("sign-in", &result->sign_in);
     print_codes("refused", &result->failed_by);
+    if (result->failed && !result->why[0]) {
+        printf("             the first: ");
+        print_clean(stdout, bytes_of(result->first_failure));
+        putchar('\n');
+    }
     print_codes("ended", &result->ended_by);
 }
 
@@ -120,7 +125,7 @@ static void print_published(const struct bench *bench, const struct load_result 
     const double seconds = (double)result->publishing_ns / 1e9;
     char accepted[32], due[32], requests[32];
 
-    if (bench->rate == 0)
+    if (result->due == 0)
         return;
     label("published");
     printf("%s of %s events, %.1f/s of %ld/s, in %s requests over %ld connections\n",
@@ -187,7 +192,7 @@ void bench_report(const struct bench *bench, const struct load *load)
            result->interrupted ? " (interrupted)" : "");
     print_connections(bench, result);
     print_published(bench, result);
-    if (bench->rate && result->phase == LOAD_ENDED)
+    if (result->due && result->phase == LOAD_ENDED)
         print_received(result);
     print_self(result);
     print_histogram(&result->delivery);

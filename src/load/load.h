@@ -13,8 +13,9 @@
 #define LOAD_PUBLISHERS_MAX 64u
 #define LOAD_RATE_MAX 1000000u
 #define LOAD_SECONDS_MAX 86400u
-#define LOAD_BATCH_MAX 1000u      /* what a server takes in one request */
-#define LOAD_DATA_SIZE_MAX 32768u /* an event is 64 KiB at most */
+#define LOAD_EVENTS_MAX 4000000000u /* of one run: an ordinal has 32 bits */
+#define LOAD_BATCH_MAX 1000u        /* what a server takes in one request */
+#define LOAD_DATA_SIZE_MAX 32768u   /* an event is 64 KiB at most */
 #define LOAD_WHY_SIZE 512u
 
 struct load;

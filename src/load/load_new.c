@@ -167,6 +167,11 @@ int load_new(struct load **ret, const struct load_plan *plan, char ret_why[LOAD_
                  plan->batch);
         r = MCP_AUTH_E_INVALID;
     }
+    if (r == 0 && (uint64_t)plan->rate * plan->duration_ms / 1000 > LOAD_EVENTS_MAX) {
+        snprintf(ret_why, LOAD_WHY_SIZE, "at that rate for so long there are more than %u events",
+                 LOAD_EVENTS_MAX);
+        r = MCP_AUTH_E_INVALID;
+    }
     if (r == 0)
         r = target_find(load, ret_why);
     if (r == 0)

@@ -115,7 +115,8 @@ def test_nobody_there_and_no_address_are_told_apart():
 def test_wrong_use_is_said_before_anything_begins(server):
     for arguments in (["--connections", "0"], ["--rate", "many"], ["--targeted", "--broadcast"],
                       ["--users", "200"], ["--event-type", "user_deleted"], ["--no-such"],
-                      ["--batch", "1000", "--data-size", "32768"], ["word"], ["--json=1"]):
+                      ["--batch", "1000", "--data-size", "32768"], ["word"],
+                      ["--rate", "1000000", "--duration", "86400"], ["--json=1"]):
         done = run("bench", *arguments, env={**KEY, "MCP_AUTH_URL": server.url})
         assert done.returncode == 2 and done.stdout == "", (arguments, done)
         assert arguments[0].lstrip("-").split("=")[0] in done.stderr, (arguments, done)

@@ -116,9 +116,9 @@ static void put_frame(struct strbuf *out, enum ws_opcode opcode, struct bytes pa
     strbuf_added(out, payload.size);
 }
 
-/* Pongs and a goodbye: a few bytes into a socket that is otherwise never written to. If they do not
- * fit whole the server has long stopped reading, and half a frame cannot be taken back. */
-static void send_now(struct receiver *receiver, enum ws_opcode opcode, struct bytes payload)
+/* Pongs and closes: a few bytes into a socket that is otherwise never written to. If they do not fit
+ * whole the server has long stopped reading, and half a frame cannot be taken back: false. */
+static bool send_now(struct receiver *receiver, enum ws_opcode opcode, struct bytes payload)
 {
     struct strbuf frame;
     ssize_t n;
@@ -127,9 +127,10 @@ static void send_now(struct receiver *receiver, enum ws_opcode opcode, struct by
     put_frame(&frame, opcode, payload);
     n = frame.error ? frame.error
                     : stream_write(&receiver->stream, strbuf_bytes(&frame).data, frame.size);
-    if (n != (ssize_t)frame.size && receiver->state != RECEIVER_ENDED)
-        receiver_end(receiver, 0, BYTES("the server does not read"));
+    if (n != (ssize_t)frame.size)
+        n = -1;
     strbuf_done(&frame);
+    return n > 0;
 }
 
 void receiver_in(struct receiver *receiver)
@@ -179,7 +180,11 @@ static void take_handshake(struct receiver *receiver, struct bytes *data)
 static void take_close(struct receiver *receiver, const struct ws_output *output)
 {
     unsigned code = output->close_code == 1005 ? 0 : output->close_code;
+    const char echo[] = {(char)(code >> 8), (char)code};
 
+    /* It is answered with the same (RFC 6455 section 5.5.1), unless it is the answer itself. */
+    if (receiver->load->result.phase < LOAD_LEAVING)
+        (void)send_now(receiver, WS_CLOSE, (struct bytes){echo, code ? sizeof echo : 0});
     if (code == 0)
         receiver_end(receiver, receiver->closing_code, BYTES("closed by the server"));
     else
@@ -200,9 +205,12 @@ static void take_frame(struct receiver *receiver, struct bytes *data)
     case WS_GOT_MESSAGE:
         if (output.opcode == WS_TEXT)
             receiver_message(receiver, output.payload);
+        else
+            receiver->load->result.others++;
         break;
     case WS_GOT_PING:
-        send_now(receiver, WS_PONG, output.payload);
+        if (!send_now(receiver, WS_PONG, output.payload))
+            receiver_end(receiver, 0, BYTES("the server does not read"));
         break;
     case WS_GOT_PONG:
         break;
@@ -328,8 +336,8 @@ void receiver_leave(struct receiver *receiver)
 {
     static const char normal[] = {0x03, (char)0xe8}; /* 1000 */
 
-    if (receiver->state == RECEIVER_IN)
-        send_now(receiver, WS_CLOSE, (struct bytes){normal, sizeof normal});
-    else
-        receiver_end(receiver, 0, BYTES("not waited for"));
+    if (receiver->state == RECEIVER_IN &&
+        send_now(receiver, WS_CLOSE, (struct bytes){normal, sizeof normal}))
+        return; /* the server closes */
+    receiver_end(receiver, 0, BYTES("not waited for"));
 }

@@ -5,6 +5,7 @@ import os
 import pty
 import resource
 import signal
+import socket
 import subprocess
 import time
 
@@ -202,6 +203,26 @@ def test_a_signal_shows_what_was_measured_so_far(launch, number):
     found = add_up(json.loads(bencher.out[0]))
     assert found["interrupted"] and found["received"]["received"] > 100
     assert found["published"]["not_sent"] > 0 and found["received"]["lost"] == 0
+
+
+def test_a_signal_while_connections_come_in_ends_it_too(launch):
+    server = launch()
+    with Lines([program(), "bench", server.url, "--json", "--connections", "100",
+                "--connect-rate", "10"], **KEY) as bencher:
+        server.wait_stats(active_connections=5)
+        assert bencher.interrupt(signal.SIGINT) == 0, bencher.notes
+    found = add_up(json.loads(bencher.out[0]))
+    assert found["interrupted"] and 5 <= found["connections"]["signed_in"] < 60
+    assert found["published"]["due"] == 0
+    server.wait_stats(active_connections=0)
+
+
+def test_a_server_that_never_answers_is_given_up():
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        url = f"http://127.0.0.1:{deaf.getsockname()[1]}"
+        done = run("bench", url, "--connections", "3", env=KEY)
+        assert done.returncode == 1 and "within 10 s" in done.stderr
+        assert "0 of 3 signed in" in done.stdout
 
 
 def test_the_table_is_for_people_and_the_progress_for_terminals(server):

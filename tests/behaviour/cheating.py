@@ -22,10 +22,11 @@ async def _frame(reader):
 
 
 class Cheat:
-    """Each event frame, with its number on its connection from 0, becomes the frames of `change`."""
+    """Each event frame, with its number on its connection from 0, becomes the frames of `change`;
+    and the first `cut` connections for requests end when their answer should come."""
 
-    def __init__(self, server, change):
-        self.server, self.change, self.port = server, change, free_port()
+    def __init__(self, server, change=lambda number, frame, held: ([frame], held), cut=0):
+        self.server, self.change, self.cut, self.port = server, change, cut, free_port()
         self.loop = asyncio.new_event_loop()
         self.ready = threading.Event()
         self.thread = threading.Thread(target=self._run, daemon=True)
@@ -36,6 +37,9 @@ class Cheat:
 
     async def _down(self, reader, writer):
         head = await reader.readuntil(b"\r\n\r\n")
+        if not head.startswith(b"HTTP/1.1 101") and self.cut > 0:
+            self.cut -= 1
+            return
         writer.write(head)
         if not head.startswith(b"HTTP/1.1 101"):
             while data := await reader.read(65536):

@@ -301,6 +301,18 @@ def test_an_event_for_somebody_else_is_misdelivered(server):
     assert found["received"]["misdelivered"] > 0 and found["received"]["lost"] == 0
 
 
+def test_a_request_without_an_answer_goes_again_and_counts_once(server):
+    with Cheat(server, cut=1) as cheat:
+        found = bench(cheat, "--connections", 3, "--rate", 20, "--duration", 1, "--publishers", 1)
+    assert found["published"]["sent_again"] == 1 and found["received"]["received"] == 60
+    # Not answered the second time either: it was published, but nobody said so.
+    with Cheat(server, cut=2) as cheat:
+        found = bench(cheat, "--connections", 3, "--rate", 20, "--duration", 1, "--publishers", 1,
+                      status=1)
+    assert found["published"]["unanswered"] == 1 and found["published"]["accepted"] == 19
+    assert found["received"]["received"] == 60 and found["received"]["unsure"] == 0
+
+
 def test_a_server_that_stalls_cannot_hide_it(launch):
     """Stopped for a second and a half: every event that was due meanwhile waited, and says so."""
     server = launch({"MCP_AUTH_WORKERS": 1})

@@ -158,11 +158,18 @@ static int who_am_i(struct bench *bench)
 static int use_given(struct bench *bench)
 {
     const char *key = bench->api_key ? bench->api_key : getenv("MCP_AUTH_API_KEY");
-    int status = who_am_i(bench);
+    int status;
 
+    if (bench->targeted || bench->users != bench->connections) {
+        say_error("bench",
+                  "%s needs MCP_AUTH_JWT_SECRET, to make tokens of several users; with "
+                  "a --token there is one",
+                  bench->targeted ? "--targeted" : "--users");
+        return STATUS_USAGE;
+    }
+    status = who_am_i(bench);
     if (status != STATUS_OK)
         return status;
-    bench->targeted = false; /* there is one user: an event for him is one for all */
     bench->plan.users = 1;
     bench->plan.target = bench->user;
     bench->plan.token = given;

@@ -22,7 +22,7 @@ static const char help[] =
     "  --rate N            events published a second; 0 only holds the connections (100)\n"
     "  --duration S        seconds to publish for (10)\n"
     "  --broadcast         each event to all connections (the default)\n"
-    "  --targeted          each event to one user, in turn\n"
+    "  --targeted          each event to one user, in turn; only with the secret\n"
     "  --event-type TYPE   any that takes nothing away (role_assigned)\n"
     "  --batch K           events in one request (1)\n"
     "  --publishers N      publishing connections, each with one request at a time (4)\n"
@@ -31,8 +31,8 @@ static const char help[] =
     "  --url URL           the server (MCP_AUTH_URL, http://localhost:8000; unix:PATH too)\n"
     "  --token TOKEN       one user's token, for all connections (MCP_AUTH_TOKEN)\n"
     "  --token-file FILE   the same out of a file\n"
-    "  --api-key KEY       publish with it (MCP_AUTH_API_KEY, beside a --token); else with a token\n"
-    "                      that is made, or with --token, which then must be allowed to publish\n"
+    "  --api-key KEY       publish with it (MCP_AUTH_API_KEY, beside a --token); else with a\n"
+    "                      token that is made, or with --token if that may publish\n"
     "  --tenant ID         the tenant of the users that are made (bench)\n"
     "  --env-file FILE     settings of the server, lines of NAME=value\n"
     "  --json              one JSON object instead of the table\n"
@@ -45,7 +45,7 @@ static const char help[] =
     "Examples:\n"
     "  mcp-auth bench --env-file server.env --connections 1000 --rate 50 --duration 30\n"
     "  mcp-auth bench http://10.0.0.5:8000 --token-file admin.token --json | jq .received.lost\n"
-    "  mcp-auth bench --env-file server.env --targeted --connections 5000 --rate 20000 --batch 10\n";
+    "  mcp-auth bench --env-file server.env --targeted --connections 5000 --rate 5000\n";
 
 static volatile sig_atomic_t signalled;
 

@@ -41,8 +41,8 @@ struct load_plan {
     const char *event_type;
     const char *publish_token;
     const char *tenant; /* named in each event, or NULL */
-    /* Each event for the next user, whose name is `target` and his number; else each for all, by
-     * naming nobody (NULL: administrators receive it) or this one user, who is all of them. */
+    /* Each event for the next user, whose name is `target` (plain letters) and his number; else
+     * each for all, by naming nobody (NULL: administrators receive it) or the one user of all. */
     bool one_by_one;
     const char *target;
 

@@ -126,6 +126,15 @@ static int open_loop(struct load *load)
     return load->alarm.fd < 0 ? MCP_AUTH_E_SYSTEM : loop_watch(&load->loop, &load->alarm, EPOLLIN);
 }
 
+/* It stands in a field of every request: nothing in it may end the line. */
+static bool is_token(const char *text)
+{
+    for (; *text; text++)
+        if (*text <= 0x20 || *text >= 0x7f)
+            return false;
+    return true;
+}
+
 static void check_plan(const struct load_plan *plan)
 {
     assert(plan->url && plan->token && plan->stopped && plan->event_type);
@@ -170,6 +179,11 @@ int load_new(struct load **ret, const struct load_plan *plan, char ret_why[LOAD_
     if (r == 0 && (uint64_t)plan->rate * plan->duration_ms / 1000 > LOAD_EVENTS_MAX) {
         snprintf(ret_why, LOAD_WHY_SIZE, "at that rate for so long there are more than %u events",
                  LOAD_EVENTS_MAX);
+        r = MCP_AUTH_E_INVALID;
+    }
+    if (r == 0 && plan->publish_token && !is_token(plan->publish_token)) {
+        snprintf(ret_why, LOAD_WHY_SIZE,
+                 "what to publish with holds a character that no token or key has");
         r = MCP_AUTH_E_INVALID;
     }
     if (r == 0)

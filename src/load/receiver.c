@@ -116,8 +116,8 @@ static void put_frame(struct strbuf *out, enum ws_opcode opcode, struct bytes pa
     strbuf_added(out, payload.size);
 }
 
-/* Pongs and closes: a few bytes into a socket that is otherwise never written to. If they do not fit
- * whole the server has long stopped reading, and half a frame cannot be taken back: false. */
+/* Pongs and closes: a few bytes into a socket that is otherwise never written to. False when they
+ * do not fit whole: the server has long stopped reading, and half a frame cannot be taken back. */
 static bool send_now(struct receiver *receiver, enum ws_opcode opcode, struct bytes payload)
 {
     struct strbuf frame;
@@ -195,7 +195,7 @@ static void take_frame(struct receiver *receiver, struct bytes *data)
 {
     struct ws_output output;
     size_t used;
-    /* The mask of a server's frame, if it wrongly had one, is undone in place: the buffer is ours. */
+    /* The reader may undo a mask in place: the buffer is ours. */
     char *place = receiver->load->in_buffer + (data->data - receiver->load->in_buffer);
 
     switch (ws_reader_feed(&receiver->reader, place, data->size, &used, &output)) {

@@ -121,6 +121,9 @@ def test_wrong_use_is_said_before_anything_begins(server):
         done = run("bench", *arguments, env={**KEY, "MCP_AUTH_URL": server.url})
         assert done.returncode == 2 and done.stdout == "", (arguments, done)
         assert arguments[0].lstrip("-").split("=")[0] in done.stderr, (arguments, done)
+    for arguments in (["--targeted"], ["--users", "3"], ["--api-key", "a\r\nb"]):
+        done = run("bench", server.url, "--token", mint("ann"), *arguments)
+        assert done.returncode == 2, done
     unknown = run("bench", server.url, "--event-type", "role_asigned", env=KEY)
     assert unknown.returncode == 1 and "role_assigned" in unknown.stderr
 

@@ -23,7 +23,8 @@ TEST(an_answer_is_the_same_in_any_two_pieces)
 {
     static const char *const texts[] = {
         "HTTP/1.1 202 Accepted\r\nDate: x\r\nContent-Length: 5\r\n\r\nhelloHTTP",
-        "HTTP/1.1 202 Accepted\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n"
+        "HTTP/1.1 202 Accepted\r\nTransfer-Encoding: chunked\r\n\r\n"
+        "2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n"
         "HTTP",
     };
     size_t used;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_histogram.c: percentiles are those of the sorted list, never below and at most 0.8 % above. */
+/* test_histogram.c: percentiles are those of a sorted list, never below and 0.8 % above at most. */
 #include "load/histogram.h"
 
 #include <string.h>

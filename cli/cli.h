@@ -104,6 +104,7 @@ int cmd_publish(struct args *args);
 int cmd_tail(struct args *args);
 int cmd_token(struct args *args);
 int cmd_stats(struct args *args);
+int cmd_bench(struct args *args);
 int cmd_config(struct args *args);
 int cmd_version(struct args *args);
 

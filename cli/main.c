@@ -15,6 +15,7 @@ static const struct command {
     {"tail", cmd_tail, "follow events live in the terminal; comes back by itself"},
     {"token", cmd_token, "make a token for development, or inspect one"},
     {"stats", cmd_stats, "show the counters of a running server"},
+    {"bench", cmd_bench, "put a load on a server: connections, rate, latencies, losses"},
     {"config", cmd_config, "print every setting with its value, source and help"},
     {"version", cmd_version, "print the version"},
 };
@@ -59,7 +60,8 @@ int main(int argc, char **argv)
         }
     }
     say_error("", "%s is not a command", name);
-    fprintf(stderr, "Commands: serve, publish, tail, token, stats, config, version. "
+    fprintf(stderr, "Commands: serve, publish, tail, token, stats, bench, config, "
+                    "version. "
                     "Try: mcp-auth --help\n");
     return STATUS_USAGE;
 }

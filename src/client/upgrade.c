@@ -3,6 +3,7 @@
 #include "client/upgrade.h"
 
 #include "base/base64url.h"
+#include "client/response_head.h"
 #include "codec/ws_handshake.h"
 #include "mcp_auth/error.h"
 
@@ -20,8 +21,9 @@ void upgrade_done(struct upgrade *upgrade)
     strbuf_done(&upgrade->head);
 }
 
-void upgrade_request(struct upgrade *upgrade, const struct random *random, const char *authority,
-                     const char *path, struct strbuf *out)
+/* The lines that every request of ours has; the caller adds its own and the empty one. */
+static void put_request(struct upgrade *upgrade, const struct random *random, const char *authority,
+                        const char *path, struct strbuf *out)
 {
     uint8_t nonce[16];
 
@@ -39,79 +41,26 @@ void upgrade_request(struct upgrade *upgrade, const struct random *random, const
     upgrade->retry_after_ms = -1;
     strbuf_printf(out,
                   "GET %s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                  "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: " CLIENT_SUBPROTOCOL "\r\n"
-                  "User-Agent: mcp-auth/" MCP_AUTH_VERSION "\r\nSec-WebSocket-Key: %.*s\r\n\r\n",
+                  "Sec-WebSocket-Version: 13\r\nUser-Agent: mcp-auth/" MCP_AUTH_VERSION
+                  "\r\nSec-WebSocket-Key: %.*s\r\n",
                   path, authority, UPGRADE_KEY_SIZE, upgrade->key);
 }
 
-/* The next line of the head without its end; false at the empty line. */
-static bool next_line(struct bytes *rest, struct bytes *ret)
+void upgrade_request(struct upgrade *upgrade, const struct random *random, const char *authority,
+                     const char *path, struct strbuf *out)
 {
-    const char *end = memchr(rest->data, '\n', rest->size);
-
-    if (!end)
-        return false;
-    *ret = (struct bytes){rest->data, (size_t)(end - rest->data)};
-    rest->data += ret->size + 1;
-    rest->size -= ret->size + 1;
-    if (ret->size > 0 && ret->data[ret->size - 1] == '\r')
-        ret->size--;
-    return ret->size > 0;
+    put_request(upgrade, random, authority, path, out);
+    upgrade->plain = false;
+    strbuf_puts(out, "Sec-WebSocket-Protocol: " CLIENT_SUBPROTOCOL "\r\n\r\n");
 }
 
-static struct bytes trimmed(struct bytes text)
+void upgrade_request_plain(struct upgrade *upgrade, const struct random *random,
+                           const char *authority, const char *path, const char *token,
+                           struct strbuf *out)
 {
-    while (text.size > 0 && strchr(" \t", text.data[0]))
-        text.data++, text.size--;
-    while (text.size > 0 && strchr(" \t", text.data[text.size - 1]))
-        text.size--;
-    return text;
-}
-
-/* The value of the only field of this name; absent when there is none, or more than one. */
-static struct bytes field(struct bytes head, struct bytes name)
-{
-    struct bytes line, found = {0};
-
-    (void)next_line(&head, &line); /* the status line */
-    while (next_line(&head, &line)) {
-        if (line.size <= name.size || line.data[name.size] != ':' ||
-            !bytes_equal_nocase((struct bytes){line.data, name.size}, name))
-            continue;
-        if (bytes_present(found))
-            return (struct bytes){0};
-        found = trimmed((struct bytes){line.data + name.size + 1, line.size - name.size - 1});
-    }
-    return found;
-}
-
-static bool has_token(struct bytes list, struct bytes token)
-{
-    while (list.size > 0) {
-        const char *comma = memchr(list.data, ',', list.size);
-        size_t size = comma ? (size_t)(comma - list.data) : list.size;
-
-        if (bytes_equal_nocase(trimmed((struct bytes){list.data, size}), token))
-            return true;
-        size += comma != NULL;
-        list.data += size;
-        list.size -= size;
-    }
-    return false;
-}
-
-static int status_of(struct bytes head)
-{
-    int status = 0;
-
-    if (head.size < 12 || !bytes_starts_with(head, BYTES("HTTP/1.1 ")))
-        return MCP_AUTH_E_INVALID;
-    for (size_t i = 9; i < 12; i++) {
-        if (head.data[i] < '0' || head.data[i] > '9')
-            return MCP_AUTH_E_INVALID;
-        status = status * 10 + (head.data[i] - '0');
-    }
-    return status;
+    put_request(upgrade, random, authority, path, out);
+    upgrade->plain = true;
+    strbuf_printf(out, "Authorization: Bearer %s\r\n\r\n", token);
 }
 
 /* Only the form in seconds (RFC 9110 section 10.2.3): our servers send no dates. */
@@ -135,28 +84,31 @@ static int64_t retry_after(struct bytes value)
 static enum upgrade_result judge(struct upgrade *upgrade)
 {
     struct bytes head = strbuf_bytes(&upgrade->head);
+    struct bytes protocol = response_field(head, BYTES("Sec-WebSocket-Protocol"));
     char accept[WS_ACCEPT_SIZE];
-    int status = status_of(head);
+    int status = response_status(head);
 
     if (status < 0) {
         upgrade->why = "the answer is not HTTP/1.1";
         return UPGRADE_NO_SERVER;
     }
     upgrade->status = status;
-    upgrade->retry_after_ms = retry_after(field(head, BYTES("Retry-After")));
+    upgrade->retry_after_ms = retry_after(response_field(head, BYTES("Retry-After")));
     if (status != 101)
         return UPGRADE_REFUSED;
     if (ws_handshake_accept((struct bytes){upgrade->key, UPGRADE_KEY_SIZE}, accept) < 0)
         upgrade->why = "the answer could not be checked: out of memory";
-    else if (!has_token(field(head, BYTES("Upgrade")), BYTES("websocket")) ||
-             !has_token(field(head, BYTES("Connection")), BYTES("Upgrade")))
+    else if (!response_list_has(response_field(head, BYTES("Upgrade")), BYTES("websocket")) ||
+             !response_list_has(response_field(head, BYTES("Connection")), BYTES("Upgrade")))
         upgrade->why = "the answer 101 is not about a WebSocket";
-    else if (!bytes_equal(field(head, BYTES("Sec-WebSocket-Accept")),
+    else if (!bytes_equal(response_field(head, BYTES("Sec-WebSocket-Accept")),
                           (struct bytes){accept, sizeof accept}))
         upgrade->why = "the answer does not belong to our key; is there a cache on the way?";
-    else if (bytes_present(field(head, BYTES("Sec-WebSocket-Extensions"))))
+    else if (bytes_present(response_field(head, BYTES("Sec-WebSocket-Extensions"))))
         upgrade->why = "the server uses an extension that was not offered";
-    else if (!bytes_equal(field(head, BYTES("Sec-WebSocket-Protocol")), BYTES(CLIENT_SUBPROTOCOL)))
+    else if (upgrade->plain && bytes_present(protocol))
+        upgrade->why = "the server uses a subprotocol that was not offered";
+    else if (!upgrade->plain && !bytes_equal(protocol, BYTES(CLIENT_SUBPROTOCOL)))
         upgrade->why = "the server does not speak " CLIENT_SUBPROTOCOL;
     else
         return UPGRADE_DONE;

@@ -24,6 +24,7 @@ struct upgrade {
     struct strbuf head; /* what has come, up to the empty line */
     int status;
     int64_t retry_after_ms; /* -1: none given */
+    bool plain;             /* asked without the subprotocol */
     const char *why;        /* static */
 };
 
@@ -32,6 +33,11 @@ void upgrade_done(struct upgrade *upgrade);
 /* Draws a key and appends the request. Failures stick to `out`. */
 void upgrade_request(struct upgrade *upgrade, const struct random *random, const char *authority,
                      const char *path, struct strbuf *out);
+/* The same for a plain client, which the token in the head signs in (protocol, section 1). The token
+ * holds nothing that could end its line: that is the caller's to know. */
+void upgrade_request_plain(struct upgrade *upgrade, const struct random *random,
+                           const char *authority, const char *path, const char *token,
+                           struct strbuf *out);
 /* Feeds bytes; *ret_used says how many belong to the head (all, while more are needed). */
 enum upgrade_result upgrade_feed(struct upgrade *upgrade, struct bytes data, size_t *ret_used);
 

@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <unistd.h>
 
 #include "io/socket.h"
@@ -25,7 +26,24 @@ static int error_of(int number)
     }
 }
 
+/* The port is chosen at connect, and so may be one that is in use towards another server: else one
+ * source address had 28,000 connections in all, and not with each server. */
+static int bind_to(int fd, const struct socket_address *source)
+{
+    const int on = 1;
+
+    if (setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on) < 0)
+        return -1;
+    return bind(fd, (const struct sockaddr *)&source->storage, source->size);
+}
+
 int socket_connect(const struct socket_address *address, int *ret_fd)
+{
+    return socket_connect_from(address, NULL, ret_fd);
+}
+
+int socket_connect_from(const struct socket_address *address, const struct socket_address *source,
+                        int *ret_fd)
 {
     int fd = socket(address->storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     int error;
@@ -35,8 +53,9 @@ int socket_connect(const struct socket_address *address, int *ret_fd)
     if (!socket_address_is_unix(address))
         socket_nodelay(fd);
     /* A signal does not undo what was begun (connect(2)). */
-    if (connect(fd, (const struct sockaddr *)&address->storage, address->size) == 0 ||
-        errno == EINPROGRESS || errno == EINTR) {
+    if ((!source || bind_to(fd, source) == 0) &&
+        (connect(fd, (const struct sockaddr *)&address->storage, address->size) == 0 ||
+         errno == EINPROGRESS || errno == EINTR)) {
         *ret_fd = fd;
         return 0;
     }

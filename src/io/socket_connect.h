@@ -12,6 +12,10 @@
  * (no such family here), MCP_AUTH_E_SYSTEM. errno says more. */
 MUST_CHECK int socket_connect(const struct socket_address *address, int *ret_fd);
 
+/* The same from an address of this machine, with port 0; NULL: whichever the kernel takes. */
+MUST_CHECK int socket_connect_from(const struct socket_address *address,
+                                   const struct socket_address *source, int *ret_fd);
+
 /* 0 when it is connected; the same errors, with errno set, when it is not. */
 MUST_CHECK int socket_connect_result(int fd);
 

@@ -13,7 +13,7 @@ from events import event
 from serving import API_KEY, ROOT, SECRET, clean_environment, program, run
 from tokens import admin, mint, unique
 
-VERBS = ["serve", "publish", "token", "stats", "config", "version"]
+VERBS = ["serve", "publish", "tail", "token", "stats", "bench", "config", "version"]
 KEY = {"MCP_AUTH_JWT_SECRET": SECRET}
 
 

@@ -7,6 +7,18 @@ name or file holds that word.
 """
 
 FAULTS = [
+    ("src/load/tally.c",
+     "step >= WINDOW || place->before >> step & 1",
+     "step >= WINDOW",
+     "a load does not notice a double", ["unit:test_tally.c"]),
+    ("src/load/tally.c",
+     "account.missing = account.expected - received;",
+     "account.missing = 0;",
+     "a load does not notice a loss", ["unit:test_tally.c"]),
+    ("src/load/histogram.c",
+     "shift = 63u - (unsigned)__builtin_clzll(ns) - 7u;",
+     "shift = 63u - (unsigned)__builtin_clzll(ns) - 6u;",
+     "a histogram rounds down", ["unit:test_histogram.c"]),
     ("src/hub/fanout.c",
      "    if (audience)\n        deliver_all(",
      "    if (audience && key->kind != AUDIENCE_ROLE)\n        deliver_all(",

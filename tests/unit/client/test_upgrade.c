@@ -141,3 +141,31 @@ TEST(an_answer_that_is_no_http_or_has_no_end_is_not_taken)
     CHECK_EQ(upgrade_feed(&upgrade, BYTES("x"), &used), UPGRADE_NO_SERVER);
     end();
 }
+
+/* A plain client's request offers no subprotocol and brings its token; an answer that names one all
+ * the same is not for it. */
+TEST(a_plain_request_has_its_token_and_takes_no_subprotocol)
+{
+    uint64_t seed = 2;
+    struct random random = random_seeded(&seed);
+    struct http_request read;
+    const char *why = "";
+    size_t seen = 0;
+
+    begin();
+    strbuf_reset(&request);
+    upgrade_request_plain(&upgrade, &random, "localhost:8000", "/ws", "a.b.c", &request);
+    CHECK_EQ(http_request_parse(strbuf_bytes(&request), &seen, &read, &why), request.size);
+    CHECK_EQ(ws_handshake_check(&read, &why), WS_UPGRADE_OK);
+    CHECK(!ws_handshake_offers(&read, BYTES("mcp-auth.v1")));
+    CHECK_TEXT(http_request_bearer(&read), "a.b.c");
+    ws_handshake_answer(&answer, (struct bytes){upgrade.key, UPGRADE_KEY_SIZE}, (struct bytes){0},
+                        (struct bytes){0});
+    CHECK_EQ(feed(), UPGRADE_DONE);
+    strbuf_reset(&answer);
+    upgrade_request_plain(&upgrade, &random, "localhost:8000", "/ws", "a.b.c", &request);
+    ws_handshake_answer(&answer, (struct bytes){upgrade.key, UPGRADE_KEY_SIZE},
+                        BYTES("mcp-auth.v1"), (struct bytes){0});
+    CHECK_EQ(feed(), UPGRADE_NO_SERVER);
+    end();
+}

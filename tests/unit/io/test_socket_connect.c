@@ -47,3 +47,23 @@ TEST(a_unix_socket_that_is_not_there_refuses)
     close(fd);
     socket_remove_file(&addresses[0]);
 }
+
+TEST(a_connection_comes_from_the_source_that_was_asked_for)
+{
+    struct socket_address addresses[SOCKET_ADDRESSES_MAX], source[SOCKET_ADDRESSES_MAX], bound;
+    struct socket_address seen;
+    int fd, client;
+
+    CHECK_EQ(socket_parse(BYTES("127.0.0.1:0"), addresses), 1);
+    CHECK_EQ(socket_parse(BYTES("127.0.0.3:0"), source), 1);
+    CHECK_EQ(socket_listen(&addresses[0], false, 4, &fd), 0);
+    CHECK_EQ(socket_local(fd, &bound), 0);
+    CHECK_EQ(socket_connect_from(&bound, &source[0], &client), 0);
+    CHECK_EQ(socket_local(client, &seen), 0);
+    CHECK_EQ(strncmp(seen.text, "127.0.0.3:", 10), 0);
+    CHECK(socket_address_port(&seen) != 0);
+    close(client);
+    CHECK_EQ(socket_parse(BYTES("192.0.2.1:0"), source), 1); /* no address of this machine's */
+    CHECK_EQ(socket_connect_from(&bound, &source[0], &client), MCP_AUTH_E_SYSTEM);
+    close(fd);
+}

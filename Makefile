@@ -50,7 +50,7 @@ check: ## the checks of the tree: include direction, lengths, settings, format .
 
 bench: ## the benchmarks, with the release build
 	@sh tools/build.sh bench
-	@sh bench/run.sh
+	@sh bench/micro.sh
 
 install: ## install the release build under PREFIX (DESTDIR is respected)
 	@sh tools/build.sh release --prefix "$(abspath $(PREFIX))"

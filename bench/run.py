@@ -1,0 +1,241 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+# run.py: runs scenarios, each server beside its limit and its peers, and keeps the results as JSON.
+"""Usage: run.py [SCENARIO ...] [--all] [--pairs N] [--peers NAME,...|all|none] [--quick] [--out FILE]
+
+A scenario is a file in bench/scenarios. All its servers run at once, one is loaded at a time, and
+the order turns from pair to pair. Servers and clients are started anew a few times in between. A
+run in which any frame is missing, doubled or of another size is failed, and said.
+"""
+import argparse
+import datetime
+import json
+import os
+import pathlib
+import platform
+import statistics
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import arms  # noqa: E402
+import figures  # noqa: E402
+
+PAIRS, QUICK_PAIRS, STARTS = 15, 5, 3
+SCENARIOS = arms.HERE / "scenarios"
+FOLDER = arms.ROOT / "build" / "bench-run"
+
+
+def output(*command):
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=False,
+                              timeout=30).stdout.strip()
+    except OSError:
+        return ""
+
+
+def machine():
+    model = [line.split(":", 1)[1].strip() for line in
+             pathlib.Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
+    return {"cpu": model[0] if model else platform.machine(), "cores": os.cpu_count(),
+            "kernel": platform.release(), "load_before": os.getloadavg(),
+            "commit": output("git", "-C", str(arms.ROOT), "describe", "--always", "--dirty"),
+            "compiler": output("cc", "--version").splitlines()[:1],
+            "flags": build_flags()}
+
+
+def build_flags():
+    found = arms.BUILD / "compile_commands.json"
+    if not found.exists():
+        return ""
+    for entry in json.loads(found.read_text()):
+        if entry["file"].endswith("src/hub/fanout.c"):
+            return " ".join(word for word in entry["command"].split()
+                            if word.startswith(("-O", "-f", "-g", "-m", "-std", "-U", "-D_")))
+    return ""
+
+
+def scenario_named(name):
+    path = pathlib.Path(name)
+    if not path.exists():
+        path = SCENARIOS / f"{name}.json"
+    if not path.exists():
+        sys.exit(f"run.py: no scenario is called {name!r}; there are "
+                 + " ".join(sorted(p.stem for p in SCENARIOS.glob("*.json"))))
+    return dict(json.loads(path.read_text(encoding="utf-8")), name=path.stem)
+
+
+def load(arm, unit):
+    """One measured run of an arm: the client's answer, judged."""
+    s = arm.settings
+    if unit in ("connection", "memory"):
+        before = arm.memory()
+        answer = arm.tell("connect", s["connections"])
+        time.sleep(s.get("rest_seconds", 0))
+        answer["memory"] = arm.memory() - before
+        figures.require_complete(answer, arm.name)
+        arm.tell("disconnect")
+        time.sleep(s.get("after_seconds", 0.2))
+        return answer
+    answer = arm.tell("run", s["rounds"], s["batch"], *([s["rate"]] if "rate" in s else []))
+    figures.require_complete(answer, arm.name)
+    figures.require_payload(answer, s.get("payload"))
+    return answer
+
+
+def ready(arm, unit):
+    """Connects everybody, opens the publishing side, brings frames to their size, warms up."""
+    arm.start()
+    s = arm.settings
+    if unit == "memory":
+        return
+    if unit == "connection":
+        load(arm, unit)
+        return
+    figures.require_complete(arm.tell("connect", s["connections"]), arm.name)
+    arm.tell("publisher")
+    if s.get("payload"):
+        arm.tell("calibrate", s["payload"])
+    warm = arm.tell("run", s.get("warm", max(1, s["rounds"] // 4)), s["batch"])
+    figures.require_complete(warm, arm.name)
+
+
+class Bout:
+    """One scenario: its arms, and what every pair gave."""
+
+    def __init__(self, scenario, peers, pairs):
+        self.scenario, self.unit, self.pairs = scenario, scenario["unit"], pairs
+        self.absent, self.failures, self.commands = {}, [], {}
+        self.settings = {}
+        common = {"payload": 310, **scenario.get("common", {})}
+        wanted = dict(scenario["arms"])
+        for peer in [p for p in scenario.get("peers", []) if p in peers]:
+            wanted[peer] = {"server": peer}
+        for name, own in wanted.items():
+            try:
+                arms.described(own["server"])
+            except arms.Absent as why:
+                self.absent[name] = str(why)
+                continue
+            self.settings[name] = arms.merged(common, own)
+        self.answers = {name: [] for name in self.settings}
+
+    def start(self):
+        running = []
+        for name, settings in self.settings.items():
+            arm = arms.Arm(name, settings, FOLDER)
+            try:
+                ready(arm, self.unit)
+            except (RuntimeError, figures.Failed) as why:
+                self.failures.append(f"{name}: {why}")
+                arm.close()
+                continue
+            self.commands[name] = {"server": arm.command, "client": arm.client_command,
+                                   "environment": {k: v for k, v in
+                                                   settings.get("environment", {}).items()}}
+            running.append(arm)
+        return running
+
+    def pair(self, number, running):
+        turn = number % max(1, len(running))
+        order = running[turn:] + running[:turn]
+        got = dict.fromkeys(self.answers)
+        for arm in order:
+            try:
+                got[arm.name] = load(arm, self.unit)
+            except figures.Failed as why:
+                self.failures.append(f"pair {number}: {why}")
+            except RuntimeError as why:
+                self.failures.append(f"pair {number}: {why}")
+                running.remove(arm)
+        for name, answer in got.items():
+            self.answers[name].append(answer)
+
+    def run(self):
+        starts = self.pairs if self.unit == "memory" else min(STARTS, self.pairs)
+        done = 0
+        for start in range(starts):
+            running = self.start()
+            try:
+                while done < self.pairs * (start + 1) // starts:
+                    self.pair(done, running)
+                    done += 1
+            finally:
+                for arm in running:
+                    arm.close()
+
+    def result(self):
+        values = {name: [figures.value(a, self.unit) if a else None for a in answers]
+                  for name, answers in self.answers.items()}
+        base = self.scenario["base"]
+        target = self.scenario.get("target")
+        found = {"title": self.scenario["title"], "unit": self.unit, "base": base,
+                 "target": target, "absolute": self.scenario.get("absolute"),
+                 "settings": self.settings,
+                 "commands": self.commands, "absent": self.absent, "failures": self.failures,
+                 "arms": {}}
+        for name in values:
+            row = figures.compared(values[name], values[base])
+            row["values"] = values[name]
+            client = [a["client_cpu"] / a["wall"] for a in self.answers[name] if a and a["wall"]]
+            row["client_busy"] = statistics.median(client) if client else None
+            found["arms"][name] = row
+        return found
+
+
+def tell(name, result):
+    print(f"{name}: {result['title']}", flush=True)
+    for arm, row in result["arms"].items():
+        value, ratio = row.get("value"), row.get("ratio")
+        print(f"  {arm:12} " + (f"{value['median']:9.3f}" if value else "   no value")
+              + (f"  ratio {ratio['median']:.3f} ({ratio['low']:.3f} to {ratio['high']:.3f})"
+                 if ratio else "")
+              + (f"  client {row['client_busy']:.0%}" if row["client_busy"] else "")
+              + (f"  FAILED {row['failed']}" if row["failed"] else ""), flush=True)
+    for name, why in result["absent"].items():
+        print(f"  {name:12} absent: {why}")
+    for why in result["failures"]:
+        print(f"  failed: {why}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("scenarios", nargs="*")
+    parser.add_argument("--all", action="store_true")
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--pairs", type=int)
+    parser.add_argument("--peers", default="all")
+    parser.add_argument("--out")
+    options = parser.parse_args()
+    every = sorted(p.stem for p in SCENARIOS.glob("*.json"))
+    names = every if options.all or (options.quick and not options.scenarios) else options.scenarios
+    scenarios = [scenario_named(name) for name in names]
+    if options.quick and not options.scenarios:
+        scenarios = [s for s in scenarios if s.get("quick")]
+    if not scenarios:
+        parser.error("which scenarios? " + " ".join(every))
+    known = sorted(p.parent.name for p in (arms.HERE / "peers").glob("*/peer.json"))
+    peers = {"all": known, "none": []}.get(options.peers, options.peers.split(","))
+    pairs = options.pairs or (QUICK_PAIRS if options.quick else PAIRS)
+    now = datetime.datetime.now(datetime.timezone.utc)
+    results = {"began": now.isoformat(timespec="seconds"), "machine": machine(), "pairs": pairs,
+               "command": " ".join(sys.argv), "scenarios": {}}
+    failed = False
+    for scenario in scenarios:
+        bout = Bout(scenario, peers, pairs)
+        bout.run()
+        result = results["scenarios"][scenario["name"]] = bout.result()
+        tell(scenario["name"], result)
+        failed |= bool(result["failures"])
+    results["machine"]["load_after"] = os.getloadavg()
+    out = pathlib.Path(options.out or arms.ROOT / "build" / f"bench-{now:%Y%m%d-%H%M%S}.json")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    print(f"kept in {out}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

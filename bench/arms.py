@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import random
 import shutil
 import signal
 import socket
@@ -21,7 +22,7 @@ SERVER_CORE, CLIENT_CORE = "0", "1"
 # What the client is told, from the members of a scenario's arm.
 CLIENT_OPTIONS = ["path", "protocol", "hello", "hello_frames", "secret", "role", "connecting",
                   "spread", "road", "publish_path", "publish_header", "publish_type", "event",
-                  "prefix", "join", "suffix", "publishers", "timeout"]
+                  "prefix", "join", "suffix", "publishers", "nap", "timeout"]
 CLIENT_FLAGS = ["bearer", "mixed_permissions", "single", "latency"]
 
 OURS = {"environment": {"MCP_AUTH_WORKERS": "1", "MCP_AUTH_LOG_LEVEL": "warning",
@@ -46,9 +47,16 @@ class Absent(Exception):
 
 
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """Below the ports that the receivers' ends are given, or one of them would take it first."""
+    while True:
+        port = random.randrange(20000, 32000)
+        with socket.socket() as s:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                s.bind(("", port))
+                return port
+            except OSError:
+                continue
 
 
 def described(name):

@@ -32,6 +32,7 @@ struct plan plan = {
     .join = "",
     .suffix = "",
     .publishers = 1,
+    .nap_us = 200,
     .timeout_ms = 30000,
 };
 
@@ -281,6 +282,9 @@ static void take_option(int letter, char *value)
     case 'l':
         plan.latency = true;
         break;
+    case 'N':
+        plan.nap_us = (unsigned)strtoul(value, NULL, 10);
+        break;
     case 'T':
         plan.timeout_ms = (unsigned)strtoul(value, NULL, 10);
         break;
@@ -295,19 +299,33 @@ static void take_option(int letter, char *value)
 int main(int count, char **words)
 {
     static const struct option options[] = {
-        {"port", 1, NULL, 'p'},           {"control-port", 1, NULL, 'c'},
-        {"path", 1, NULL, 'P'},           {"protocol", 1, NULL, 'o'},
-        {"hello", 1, NULL, 'h'},          {"hello-frames", 1, NULL, 'H'},
-        {"bearer", 0, NULL, 'b'},         {"secret", 1, NULL, 's'},
-        {"role", 1, NULL, 'r'},           {"mixed-permissions", 0, NULL, 'm'},
-        {"connecting", 1, NULL, 'C'},     {"spread", 1, NULL, 'S'},
-        {"road", 1, NULL, 'R'},           {"publish-path", 1, NULL, 'u'},
-        {"publish-header", 1, NULL, 'a'}, {"publish-type", 1, NULL, 't'},
-        {"event", 1, NULL, 'e'},          {"prefix", 1, NULL, 'x'},
-        {"join", 1, NULL, 'j'},           {"suffix", 1, NULL, 'y'},
-        {"single", 0, NULL, '1'},         {"publishers", 1, NULL, 'n'},
-        {"latency", 0, NULL, 'l'},        {"timeout", 1, NULL, 'T'},
-        {"pids", 1, NULL, 'i'},           {NULL, 0, NULL, 0},
+        {"port", 1, NULL, 'p'},
+        {"control-port", 1, NULL, 'c'},
+        {"path", 1, NULL, 'P'},
+        {"protocol", 1, NULL, 'o'},
+        {"hello", 1, NULL, 'h'},
+        {"hello-frames", 1, NULL, 'H'},
+        {"bearer", 0, NULL, 'b'},
+        {"secret", 1, NULL, 's'},
+        {"role", 1, NULL, 'r'},
+        {"mixed-permissions", 0, NULL, 'm'},
+        {"connecting", 1, NULL, 'C'},
+        {"spread", 1, NULL, 'S'},
+        {"road", 1, NULL, 'R'},
+        {"publish-path", 1, NULL, 'u'},
+        {"publish-header", 1, NULL, 'a'},
+        {"publish-type", 1, NULL, 't'},
+        {"event", 1, NULL, 'e'},
+        {"prefix", 1, NULL, 'x'},
+        {"join", 1, NULL, 'j'},
+        {"suffix", 1, NULL, 'y'},
+        {"single", 0, NULL, '1'},
+        {"publishers", 1, NULL, 'n'},
+        {"latency", 0, NULL, 'l'},
+        {"timeout", 1, NULL, 'T'},
+        {"nap", 1, NULL, 'N'},
+        {"pids", 1, NULL, 'i'},
+        {NULL, 0, NULL, 0},
     };
     struct rlimit files;
     char line[256];

@@ -37,6 +37,7 @@ struct plan {
     bool single;                        /* a request for each event */
     unsigned publishers;
     bool latency;
+    unsigned nap_us; /* between looks when nothing came; 0: waits in epoll_wait */
     unsigned timeout_ms;
     pid_t pids[PIDS_MAX];
     unsigned pid_count;

@@ -123,7 +123,7 @@ static size_t write_event(char *ret, unsigned index, uint64_t ns)
             user_name(target, name);
             out += sprintf(out, "%s", name);
         } else if (starts(at, "{index}", &n)) {
-            out += sprintf(out, "%u", index);
+            out += sprintf(out, "%02u", index);
         } else {
             *out = *at;
             out += n = 1;

@@ -48,7 +48,7 @@ static size_t claims(char *ret, unsigned user, long now)
         size += snprintf(ret + size, PAYLOAD_MAX - (size_t)size, ",\"permissions\":[");
         for (unsigned e = 0; e < 64; e++)
             if (mix >> e & 1)
-                size += snprintf(ret + size, PAYLOAD_MAX - (size_t)size, "\"r%u:read\",", e);
+                size += snprintf(ret + size, PAYLOAD_MAX - (size_t)size, "\"r%02u:read\",", e);
         size -= ret[size - 1] == ',';
         size += snprintf(ret + size, PAYLOAD_MAX - (size_t)size, "]");
     }

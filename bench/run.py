@@ -13,6 +13,7 @@ import json
 import os
 import pathlib
 import platform
+import signal
 import statistics
 import subprocess
 import sys
@@ -131,6 +132,10 @@ class Bout:
                 self.failures.append(f"{name}: {why}")
                 arm.close()
                 continue
+            except BaseException:
+                for other in (arm, *running):
+                    other.close()
+                raise
             self.commands[name] = {"server": arm.command, "client": arm.client_command,
                                    "environment": {k: v for k, v in
                                                    settings.get("environment", {}).items()}}
@@ -199,7 +204,13 @@ def tell(name, result):
         print(f"  failed: {why}")
 
 
+def end_tidily(*_):
+    """As for ^C: the servers of the scenario under way are ended, too."""
+    raise KeyboardInterrupt
+
+
 def main():
+    signal.signal(signal.SIGTERM, end_tidily)
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("scenarios", nargs="*")

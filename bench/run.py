@@ -46,6 +46,15 @@ def machine():
             "flags": build_flags()}
 
 
+def peer_versions(names):
+    found = {}
+    for name in names:
+        path = arms.CACHE / name / "version"
+        if (arms.CACHE / name / "installed").exists():
+            found[name] = path.read_text(encoding="utf-8").strip()
+    return found
+
+
 def build_flags():
     found = arms.BUILD / "compile_commands.json"
     if not found.exists():
@@ -231,8 +240,9 @@ def main():
     peers = {"all": known, "none": []}.get(options.peers, options.peers.split(","))
     pairs = options.pairs or (QUICK_PAIRS if options.quick else PAIRS)
     now = datetime.datetime.now(datetime.timezone.utc)
-    results = {"began": now.isoformat(timespec="seconds"), "machine": machine(), "pairs": pairs,
-               "command": " ".join(sys.argv), "scenarios": {}}
+    results = {"began": now.isoformat(timespec="seconds"), "machine": machine(),
+               "peers": peer_versions(peers), "pairs": pairs, "command": " ".join(sys.argv),
+               "scenarios": {}}
     failed = False
     for scenario in scenarios:
         bout = Bout(scenario, peers, pairs)

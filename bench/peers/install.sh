@@ -61,6 +61,7 @@ if [ "$1" = --one ]; then
     install_one "$2"
     exit
 fi
+sh tools/setup.sh peers
 [ "$1" = all ] && set -- bun ws fastapi nchan centrifugo
 status=0
 for name; do

@@ -17,7 +17,9 @@ CACHE = ROOT / "build" / "peers"
 SECRET = "a-secret-of-64-bytes-for-benchmarks-only-0123456789abcdef0123456"
 API_KEY = "an-api-key-for-benchmarks"
 START_SECONDS, ANSWER_SECONDS = 20, 180
-SERVER_CORE, CLIENT_CORE = "0", "1"
+# The first core we may use is the server's, the last the client's; with one only, they share it.
+CORES = [str(core) for core in sorted(os.sched_getaffinity(0))]
+CLIENT_CORE = CORES[-1]
 
 # What the client is told, from the members of a scenario's arm.
 CLIENT_OPTIONS = ["path", "protocol", "hello", "hello_frames", "secret", "role", "connecting",
@@ -138,7 +140,7 @@ class Arm:
             text = (HERE / "peers" / self.settings["server"] / source).read_text(encoding="utf-8")
             (self.folder / source).write_text(self.filled(text), encoding="utf-8")
         self.command = [self.filled(word) for word in self.settings["command"]]
-        core = str(self.settings.get("server_core", SERVER_CORE))
+        core = ",".join(CORES[:self.settings.get("server_cores", 1)])
         with open(self.folder / "server.log", "wb") as log:
             self.server = subprocess.Popen(["taskset", "-c", core, *self.command], env=kept,
                                            cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log,

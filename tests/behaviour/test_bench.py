@@ -86,8 +86,6 @@ def built(tmp_path_factory):
 def bout(monkeypatch, tmp_path, built, server, pairs=2, **common):
     """The result of a small scenario with the limit and one other arm."""
     monkeypatch.setattr(arms, "BUILD", built)
-    monkeypatch.setattr(arms, "SERVER_CORE", "0")
-    monkeypatch.setattr(arms, "CLIENT_CORE", "0")
     monkeypatch.setattr(run, "FOLDER", tmp_path)
     (tmp_path / "server.py").write_text(WRONG_SERVER)
     wrong = {"road": "order", "path": "/", "timeout": 2000,

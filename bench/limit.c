@@ -205,7 +205,7 @@ static void obey(uint8_t *text, size_t size)
 
     if (size < 7 || text[3] != ' ')
         die("an order that is none");
-    *end = '\0'; /* there is room: see control() */
+    *end = '\0'; /* there is room: control() leaves it */
     count = (unsigned)strtoul((char *)text + 4, &after, 10);
     body = (uint8_t *)after + 1;
     if (*after != ' ' || body > end)
@@ -227,31 +227,43 @@ static void obey(uint8_t *text, size_t size)
     }
 }
 
-/* One masked text frame with a 16 or 64-bit length at a time, gathered until it is whole. */
+/* The first order in what was gathered, RFC 6455 section 5.2, or 0 when it is not whole: masked,
+ * and shorter than 64 KiB. */
+static size_t take_order(void)
+{
+    size_t head = 6, size = order[1] & 127u;
+    uint8_t kept;
+
+    if (order_size < 14)
+        return 0;
+    if (size == 126) {
+        size = (size_t)order[2] << 8 | order[3];
+        head = 8;
+    }
+    if (order_size < head + size)
+        return 0;
+    for (size_t i = 0; i < size; i++)
+        order[head + i] ^= order[head - 4 + (i & 3)];
+    kept = order[head + size]; /* obey ends the text here, where the next one may begin */
+    obey(order + head, size);
+    order[head + size] = kept;
+    return head + size;
+}
+
 static void control(int fd)
 {
     ssize_t got = recv(fd, order + order_size, sizeof order - 1 - order_size, 0);
-    size_t head, size;
+    size_t used;
 
     if (got <= 0) {
         drop(fd);
         return;
     }
     order_size += (size_t)got;
-    if (order_size < 14)
-        return;
-    head = 6;
-    size = order[1] & 127u;
-    if (size == 126) {
-        size = (size_t)order[2] << 8 | order[3];
-        head = 8;
+    while ((used = take_order()) > 0) {
+        order_size -= used;
+        memmove(order, order + used, order_size);
     }
-    if (order_size < head + size)
-        return;
-    for (size_t i = 0; i < size; i++)
-        order[head + i] ^= order[head - 4 + (i & 3)];
-    order_size = 0;
-    obey(order + head, size);
 }
 
 static void serve(int fd, uint32_t events)

@@ -76,6 +76,11 @@ def scenario_named(name):
     return dict(json.loads(path.read_text(encoding="utf-8")), name=path.stem)
 
 
+def portable(words):
+    """A command as seen from the root of the tree, wherever that is."""
+    return [word.replace(f"{arms.ROOT}/", "") for word in words]
+
+
 def load(arm, unit):
     """One measured run of an arm: the client's answer, judged."""
     s = arm.settings
@@ -145,9 +150,8 @@ class Bout:
                 for other in (arm, *running):
                     other.close()
                 raise
-            self.commands[name] = {"server": arm.command, "client": arm.client_command,
-                                   "environment": {k: v for k, v in
-                                                   settings.get("environment", {}).items()}}
+            self.commands[name] = {"server": portable(arm.command),
+                                   "client": portable(arm.client_command)}
             running.append(arm)
         return running
 
@@ -213,6 +217,13 @@ def tell(name, result):
         print(f"  failed: {why}")
 
 
+def keep(results, out):
+    """After every scenario: what was measured is not lost when a later one is interrupted."""
+    results["machine"]["load_after"] = os.getloadavg()
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+
+
 def end_tidily(*_):
     """As for ^C: the servers of the scenario under way are ended, too."""
     raise KeyboardInterrupt
@@ -241,8 +252,9 @@ def main():
     pairs = options.pairs or (QUICK_PAIRS if options.quick else PAIRS)
     now = datetime.datetime.now(datetime.timezone.utc)
     results = {"began": now.isoformat(timespec="seconds"), "machine": machine(),
-               "peers": peer_versions(peers), "pairs": pairs, "command": " ".join(sys.argv),
+               "peers": peer_versions(peers), "pairs": pairs, "command": " ".join(portable(sys.argv)),
                "scenarios": {}}
+    out = pathlib.Path(options.out or arms.ROOT / "build" / f"bench-{now:%Y%m%d-%H%M%S}.json")
     failed = False
     for scenario in scenarios:
         bout = Bout(scenario, peers, pairs)
@@ -250,10 +262,7 @@ def main():
         result = results["scenarios"][scenario["name"]] = bout.result()
         tell(scenario["name"], result)
         failed |= bool(result["failures"])
-    results["machine"]["load_after"] = os.getloadavg()
-    out = pathlib.Path(options.out or arms.ROOT / "build" / f"bench-{now:%Y%m%d-%H%M%S}.json")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+        keep(results, out)
     print(f"kept in {out}")
     return 1 if failed else 0
 

@@ -124,6 +124,11 @@ def test_the_limit_gives_a_mix_and_single_frames(monkeypatch, tmp_path, built):
         assert found["arms"]["limit"]["failed"] == 0, found["failures"]
 
 
+def test_the_limit_takes_orders_that_come_together(monkeypatch, tmp_path, built):
+    found = bout(monkeypatch, tmp_path, built, "right", 1, rounds=200, batch=4, rate=100000)
+    assert found["arms"]["limit"]["failed"] == 0, found["failures"]
+
+
 def test_an_absent_peer_is_said_and_has_no_figure(monkeypatch, tmp_path, built):
     monkeypatch.setattr(arms, "CACHE", tmp_path / "nothing-installed")
     monkeypatch.setattr(arms, "BUILD", built)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* host.c: a host program over the public headers, which publishes events to one user each. */
 
-/* Usage: host CONTROL_PORT    with the server's settings in the environment
+/* Usage: host CONTROL_PORT    with the server's settings in the environment, and BENCH_WINDOW
  *
  * Serves, and takes orders on a TCP connection to CONTROL_PORT, a line each: "EVENTS USERS PAD"
  * publishes EVENTS events from this thread, each to the next user in the order of pattern_next. */
@@ -24,9 +24,11 @@
 
 extern char **environ;
 
-/* As many are under way as keep the server busy; then the host waits until half are done. */
-#define WINDOW 1024
 #define PAD_MAX 60000u
+
+/* As many are under way as keep the server busy; then the host waits until half are done. Fewer
+ * than users, or those of one user leave in one send and are too cheap. */
+static int window = 1024;
 
 static atomic_int under_way, failed;
 static atomic_bool waits;
@@ -49,15 +51,15 @@ static void published(void *owner, const mcp_auth_published *outcome)
     (void)owner;
     if (outcome->error)
         atomic_fetch_add(&failed, 1);
-    if (atomic_fetch_sub(&under_way, 1) <= WINDOW / 2 && atomic_exchange(&waits, false))
+    if (atomic_fetch_sub(&under_way, 1) <= window / 2 && atomic_exchange(&waits, false))
         sem_post(&half_done);
 }
 
 static void wait_for_room(void)
 {
-    while (atomic_load(&under_way) >= WINDOW) {
+    while (atomic_load(&under_way) >= window) {
         atomic_store(&waits, true);
-        if (atomic_load(&under_way) <= WINDOW / 2 && atomic_exchange(&waits, false))
+        if (atomic_load(&under_way) <= window / 2 && atomic_exchange(&waits, false))
             return;
         while (sem_wait(&half_done) < 0)
             ;
@@ -128,6 +130,8 @@ int main(int count, char **words)
         fprintf(stderr, "usage: host CONTROL_PORT\n");
         return 2;
     }
+    if (getenv("BENCH_WINDOW"))
+        window = (int)strtol(getenv("BENCH_WINDOW"), NULL, 10);
     sem_init(&half_done, 0, 0);
     listener = listen_at(words[1]);
     if (mcp_auth_options_new(&options) < 0 ||

@@ -55,7 +55,8 @@ def main():
         less = executed(connections, options.events)
         more = executed(connections, 4 * options.events)
         each[connections] = (more - less) / (3 * options.events)
-        print(f"{connections} connections: {each[connections]:.0f} instructions an event", flush=True)
+        print(f"{connections} connections: {each[connections]:.0f} instructions an event",
+              flush=True)
     ratio = each[options.many] / each[options.few]
     print(f"ratio {ratio:.3f}")
     if options.out:

@@ -43,9 +43,13 @@ def decided(scenario, row):
     return "", "stated"
 
 
+def ordered(results):
+    return sorted(results["scenarios"].values(), key=lambda scenario: scenario.get("order") or 0)
+
+
 def rows(results):
     """(scenario, arm, value, ratio, wanted, verdict) of every arm, ours judged."""
-    for scenario in results["scenarios"].values():
+    for scenario in ordered(results):
         for arm, row in scenario["arms"].items():
             wanted, verdict = decided(scenario, row) if arm in OURS else ("", "")
             value, ratio = row.get("value"), row.get("ratio")
@@ -55,6 +59,7 @@ def rows(results):
                 verdict += f" (failed {row['failed']})"
             yield (scenario["title"], title(arm),
                    f"{number(value['median'])} {UNITS[scenario['unit']]}" if value else "—",
+                   "" if scenario["unit"] == "memory" else
                    "1" if arm == scenario["base"] else
                    f"{ratio['median']:.2f} ({ratio['low']:.2f}–{ratio['high']:.2f})" if ratio
                    else "—", wanted, verdict)
@@ -90,7 +95,7 @@ def place(ratio, low, high):
 def picture(results):
     """One line for each server with a ratio: its median as a dot, its interval as a bar."""
     groups = []
-    for scenario in results["scenarios"].values():
+    for scenario in ordered(results):
         found = [(arm, row["ratio"]) for arm, row in scenario["arms"].items()
                  if "ratio" in row and arm != scenario["base"]]
         if found and scenario["unit"] != "memory":
@@ -106,7 +111,7 @@ def picture(results):
            "<title>Cost as a ratio to the limit</title>",
            f'<rect width="{WIDTH}" height="{height}" fill="#fff"/>',
            '<text x="12" y="22" font-size="15" font-weight="600">Cost as a ratio to the limit '
-           'measured beside it (less is better; bar: 95 % interval)</text>']
+           'measured beside it (less is better; bar: 95 % interval; red: what is wanted)</text>']
     for tick in (0.5, 0.8, 1, 1.2, 1.5, 2, 3, 5, 10, 20):
         if low <= tick <= high:
             x = place(tick, low, high)
@@ -115,7 +120,8 @@ def picture(results):
             out.append(f'<text x="{x:.1f}" y="{TOP - 14}" text-anchor="middle">{tick:g}</text>')
     y = TOP + 6
     for scenario, found in groups:
-        out.append(f'<text x="12" y="{y + 8}" font-weight="600">'
+        out.append(f'<text x="12" y="{y + 8}" font-weight="600" paint-order="stroke" '
+                   'stroke="#fff" stroke-width="4">'
                    f'{html.escape(scenario["title"])}</text>')
         if scenario.get("target"):
             x = place(min(max(scenario["target"], low), high), low, high)

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 # run.py: runs scenarios, each server beside its limit and its peers, and keeps the results as JSON.
-"""Usage: run.py [SCENARIO ...] [--all] [--pairs N] [--peers NAME,...|all|none] [--quick] [--out FILE]
+"""Usage: run.py [SCENARIO ...] [--all] [--quick] [--pairs N] [--peers NAME,...|all|none]
+              [--out FILE]
 
 A scenario is a file in bench/scenarios. All its servers run at once, one is loaded at a time, and
 the order turns from pair to pair. Servers and clients are started anew a few times in between. A
@@ -37,8 +38,8 @@ def output(*command):
 
 
 def machine():
-    model = [line.split(":", 1)[1].strip() for line in
-             pathlib.Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
+    lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
+    model = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
     return {"cpu": model[0] if model else platform.machine(), "cores": os.cpu_count(),
             "kernel": platform.release(), "load_before": os.getloadavg(),
             "commit": output("git", "-C", str(arms.ROOT), "describe", "--always", "--dirty"),
@@ -187,9 +188,8 @@ class Bout:
         values = {name: [figures.value(a, self.unit) if a else None for a in answers]
                   for name, answers in self.answers.items()}
         base = self.scenario["base"]
-        target = self.scenario.get("target")
-        found = {"title": self.scenario["title"], "unit": self.unit, "base": base,
-                 "target": target, "absolute": self.scenario.get("absolute"),
+        found = {**{key: self.scenario.get(key)
+                    for key in ("title", "order", "unit", "base", "target", "absolute")},
                  "settings": self.settings,
                  "commands": self.commands, "absent": self.absent, "failures": self.failures,
                  "arms": {}}
@@ -240,19 +240,20 @@ def main():
     parser.add_argument("--peers", default="all")
     parser.add_argument("--out")
     options = parser.parse_args()
-    every = sorted(p.stem for p in SCENARIOS.glob("*.json"))
+    every = [p.stem for p in SCENARIOS.glob("*.json")]
     names = every if options.all or (options.quick and not options.scenarios) else options.scenarios
-    scenarios = [scenario_named(name) for name in names]
+    scenarios = sorted(map(scenario_named, names), key=lambda s: s.get("order", 0))
     if options.quick and not options.scenarios:
         scenarios = [s for s in scenarios if s.get("quick")]
     if not scenarios:
-        parser.error("which scenarios? " + " ".join(every))
+        parser.error("which scenarios? " + " ".join(sorted(every)))
     known = sorted(p.parent.name for p in (arms.HERE / "peers").glob("*/peer.json"))
     peers = {"all": known, "none": []}.get(options.peers, options.peers.split(","))
     pairs = options.pairs or (QUICK_PAIRS if options.quick else PAIRS)
     now = datetime.datetime.now(datetime.timezone.utc)
     results = {"began": now.isoformat(timespec="seconds"), "machine": machine(),
-               "peers": peer_versions(peers), "pairs": pairs, "command": " ".join(portable(sys.argv)),
+               "peers": peer_versions(peers), "pairs": pairs,
+               "command": " ".join(portable(sys.argv)),
                "scenarios": {}}
     out = pathlib.Path(options.out or arms.ROOT / "build" / f"bench-{now:%Y%m%d-%H%M%S}.json")
     failed = False

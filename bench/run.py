@@ -203,8 +203,7 @@ class Bout:
         return found
 
 
-def tell(name, result):
-    print(f"{name}: {result['title']}", flush=True)
+def tell(result):
     for arm, row in result["arms"].items():
         value, ratio = row.get("value"), row.get("ratio")
         print(f"  {arm:12} " + (f"{value['median']:9.3f}" if value else "   no value")
@@ -273,10 +272,11 @@ def main():
     out = pathlib.Path(options.out or arms.ROOT / "build" / f"bench-{now:%Y%m%d-%H%M%S}.json")
     failed = False
     for scenario in scenarios:
+        print(f"{scenario['name']}: {scenario['title']}", flush=True)
         bout = Bout(scenario, peers, pairs)
         bout.run()
         result = results["scenarios"][scenario["name"]] = bout.result()
-        tell(scenario["name"], result)
+        tell(result)
         failed |= bool(result["failures"])
         keep(results, out)
     print(f"kept in {out}")

@@ -25,7 +25,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import arms  # noqa: E402
 import figures  # noqa: E402
 
-PAIRS, QUICK_PAIRS, STARTS = 15, 5, 3
+PAIRS, QUICK_PAIRS, MEMORY_PAIRS, STARTS = 15, 5, 3, 3
 SCENARIOS = arms.HERE / "scenarios"
 FOLDER = arms.ROOT / "build" / "bench-run"
 
@@ -122,7 +122,9 @@ class Bout:
     """One scenario: its arms, and what every pair gave."""
 
     def __init__(self, scenario, peers, pairs):
-        self.scenario, self.unit, self.pairs = scenario, scenario["unit"], pairs
+        self.scenario, self.unit = scenario, scenario["unit"]
+        # Memory needs a fresh start each time, and hardly differs from one to the next.
+        self.pairs = min(pairs, MEMORY_PAIRS) if self.unit == "memory" else pairs
         self.absent, self.failures, self.commands = {}, [], {}
         self.settings = {}
         common = {"payload": 310, **scenario.get("common", {})}

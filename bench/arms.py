@@ -25,7 +25,7 @@ CLIENT_CORE = CORES[-1]
 CLIENT_OPTIONS = ["path", "protocol", "hello", "hello_frames", "secret", "role", "connecting",
                   "spread", "road", "publish_path", "publish_header", "publish_type", "event",
                   "prefix", "join", "suffix", "publishers", "nap", "timeout"]
-CLIENT_FLAGS = ["bearer", "mixed_permissions", "single", "latency"]
+CLIENT_FLAGS = ["bearer", "mixed_permissions", "single", "latency", "burst"]
 
 OURS = {"environment": {"MCP_AUTH_WORKERS": "1", "MCP_AUTH_LOG_LEVEL": "warning",
                         "WEBSOCKET_MAX_CONNECTIONS": "19500",

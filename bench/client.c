@@ -246,6 +246,9 @@ static void take_option(int letter, char *value)
     case 'C':
         plan.connecting = (unsigned)strtoul(value, NULL, 10);
         break;
+    case 'B':
+        plan.burst = true;
+        break;
     case 'S':
         plan.spread = word_of(value, spreads, 3);
         break;
@@ -292,7 +295,7 @@ static void take_option(int letter, char *value)
         take_pids(value);
         break;
     default:
-        exit(2);
+        die("see bench/README.md for the options");
     }
 }
 
@@ -325,6 +328,7 @@ int main(int count, char **words)
         {"timeout", 1, NULL, 'T'},
         {"nap", 1, NULL, 'N'},
         {"pids", 1, NULL, 'i'},
+        {"burst", 0, NULL, 'B'},
         {NULL, 0, NULL, 0},
     };
     struct rlimit files;

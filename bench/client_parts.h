@@ -29,6 +29,7 @@ struct plan {
     const char *role;
     bool mixed_permissions; /* user i holds r<e>:read for every bit e of pattern_mix(i) */
     unsigned connecting;    /* handshakes under way at a time */
+    bool burst;             /* the servers are stopped while so many are dialled */
     enum spread spread;
     enum road road;
     const char *publish_path, *publish_header, *publish_type;

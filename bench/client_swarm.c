@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -301,18 +302,39 @@ void swarm_turn(int timeout_ms)
     }
 }
 
+static void dial_some(unsigned count)
+{
+    while (receiver_count < count && receiver_count - open_count < plan.connecting) {
+        unsigned number = receiver_count++;
+
+        receivers[number] = (struct receiver){.state = ANSWER};
+        receivers[number].fd =
+            swarm_dial(plan.path, plan.protocol, plan.bearer ? token_of(number) : NULL, number);
+        watch(receivers[number].fd, number);
+    }
+}
+
+static void tell_servers(int signal)
+{
+    for (unsigned i = 0; i < plan.pid_count; i++)
+        if (kill(plan.pids[i], signal) < 0)
+            die("no process %d to signal", (int)plan.pids[i]);
+}
+
+/* Connecting costs the client more than the server, which would then wait for each, and be paid
+ * for waiting. In bursts it stands still until the next ones are in its queue with their requests,
+ * and has no pause until all are served. */
 bool swarm_connect(unsigned count)
 {
     uint64_t last = now_ns() + (uint64_t)plan.timeout_ms * 1000000u;
 
     while (open_count < count && gone_count == 0 && now_ns() < last) {
-        while (receiver_count < count && receiver_count - open_count < plan.connecting) {
-            unsigned number = receiver_count++;
-
-            receivers[number] = (struct receiver){.state = ANSWER};
-            receivers[number].fd =
-                swarm_dial(plan.path, plan.protocol, plan.bearer ? token_of(number) : NULL, number);
-            watch(receivers[number].fd, number);
+        if (!plan.burst) {
+            dial_some(count);
+        } else if (open_count == receiver_count) {
+            tell_servers(SIGSTOP);
+            dial_some(count);
+            tell_servers(SIGCONT);
         }
         swarm_turn(10);
     }

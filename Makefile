@@ -48,9 +48,12 @@ format: ## apply .clang-format
 check: ## the checks of the tree: include direction, lengths, settings, format ...
 	@$(PYTHON) tools/run_tests.py --only checks
 
-bench: ## the benchmarks, with the release build
+bench: ## the quick benchmarks: the server beside a bare loop of send(), a table of the ratios
+	@sh tools/setup.sh bench
 	@sh tools/build.sh bench
-	@sh bench/run.sh
+	@sh bench/micro.sh
+	@$(PYTHON) bench/run.py --quick --peers none --out build/bench-quick.json
+	@$(PYTHON) bench/report.py build/bench-quick.json --picture build/bench-quick.svg
 
 install: ## install the release build under PREFIX (DESTDIR is respected)
 	@sh tools/build.sh release --prefix "$(abspath $(PREFIX))"

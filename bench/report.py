@@ -81,7 +81,8 @@ def conditions(results):
     m = results["machine"]
     load = " to ".join(f"{m[key][0]:.1f}" for key in ("load_before", "load_after") if key in m)
     return (f"{m['cpu']}, {m['cores']} cores, Linux {m['kernel']}, loopback; commit {m['commit']}; "
-            f"{results['pairs']} pairs; began {results['began']}; load {load}.\n"
+            f"{results['pairs']} pairs; began {results['began']}; load {load}."
+            f"{' ' + results['note'] + '.' if 'note' in results else ''}\n"
             + "".join(f"{name} {version}. " for name, version in
                       results.get("peers", {}).items()).strip())
 

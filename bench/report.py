@@ -81,7 +81,8 @@ def conditions(results):
     m = results["machine"]
     load = " to ".join(f"{m[key][0]:.1f}" for key in ("load_before", "load_after") if key in m)
     return (f"{m['cpu']}, {m['cores']} cores, Linux {m['kernel']}, loopback; commit {m['commit']}; "
-            f"{results['pairs']} pairs; began {results['began']}; load {load}.\n"
+            f"{results['pairs']} pairs; began {results['began']}; load {load}."
+            f"{' ' + results['note'] + '.' if 'note' in results else ''}\n"
             + "".join(f"{name} {version}. " for name, version in
                       results.get("peers", {}).items()).strip())
 
@@ -110,14 +111,17 @@ def picture(results):
            'font-family="system-ui, sans-serif" font-size="12" role="img">',
            "<title>Cost as a ratio to the limit</title>",
            f'<rect width="{WIDTH}" height="{height}" fill="#fff"/>',
-           '<text x="12" y="22" font-size="15" font-weight="600">Cost as a ratio to the limit '
-           'measured beside it (less is better; bar: 95 % interval; red: what is wanted)</text>']
-    for tick in (0.5, 0.8, 1, 1.2, 1.5, 2, 3, 5, 10, 20):
+           '<text x="12" y="22" font-size="15" font-weight="600">Cost over that of the limit '
+           '(less is better; bar: 95 % interval; red: what is wanted)</text>']
+    last = 0.0
+    for tick in (1, 0.5, 0.8, 1.2, 1.5, 2, 3, 5, 10, 20, 50):
         if low <= tick <= high:
             x = place(tick, low, high)
             out.append(f'<line x1="{x:.1f}" y1="{TOP - 8}" x2="{x:.1f}" y2="{height - 14}" '
                        f'stroke="{"#444" if tick == 1 else "#ddd"}"/>')
-            out.append(f'<text x="{x:.1f}" y="{TOP - 14}" text-anchor="middle">{tick:g}</text>')
+            if tick == 1 or min(abs(x - last), abs(x - place(1, low, high))) > 26:
+                last = x
+                out.append(f'<text x="{x:.1f}" y="{TOP - 14}" text-anchor="middle">{tick:g}</text>')
     y = TOP + 6
     for scenario, found in groups:
         out.append(f'<text x="12" y="{y + 8}" font-weight="600" paint-order="stroke" '

@@ -25,7 +25,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import arms  # noqa: E402
 import figures  # noqa: E402
 
-PAIRS, QUICK_PAIRS, MEMORY_PAIRS, STARTS = 15, 5, 3, 3
+PAIRS, QUICK_PAIRS, MEMORY_PAIRS, STARTS = 15, 6, 3, 3
 SCENARIOS = arms.HERE / "scenarios"
 FOLDER = arms.ROOT / "build" / "bench-run"
 

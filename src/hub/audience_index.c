@@ -5,7 +5,10 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "hub/authority.h"
 #include "mcp_auth/error.h"
+
+#define ROOM_MIN 2u
 
 /* Tenant and name come out of one token, so together they are no longer than it. */
 #define KEY_SIZE_MAX (3u + 2u * TOKEN_SIZE_MAX)
@@ -61,9 +64,50 @@ static unsigned *wildcard_count(const struct audience_index *index, const struct
     return size < index->wildcard_size_max ? &index->wildcards_by_size[size] : NULL;
 }
 
-int audience_index_enter(struct audience_index *index, struct member *member,
-                         struct authority *authority, enum audience_kind kind, struct bytes tenant,
-                         struct bytes name)
+static struct audience *audience_new(struct audience_index *index, struct bytes key)
+{
+    struct audience *audience = calloc(1, sizeof *audience + key.size);
+
+    if (!audience)
+        return NULL;
+    audience->key_size = key.size;
+    memcpy(audience->key, key.data, key.size);
+    if (map_insert(&index->audiences, audience) < 0) {
+        free(audience);
+        return NULL;
+    }
+    return audience;
+}
+
+static void go_if_empty(struct audience_index *index, struct audience *audience)
+{
+    if (audience->count > 0)
+        return;
+    map_remove(&index->audiences, audience_key_of(audience));
+    free(audience->places);
+    free(audience);
+}
+
+static int resize(struct audience *audience, uint32_t room)
+{
+    struct audience_place *places = realloc(audience->places, room * sizeof *places);
+
+    if (!places)
+        return MCP_AUTH_E_NOMEM;
+    audience->places = places;
+    audience->room = room;
+    return 0;
+}
+
+static int make_room(struct audience *audience)
+{
+    if (audience->count < audience->room)
+        return 0;
+    return resize(audience, audience->room ? audience->room + audience->room / 2 : ROOM_MIN);
+}
+
+int audience_index_enter(struct audience_index *index, struct authority *authority, uint32_t member,
+                         enum audience_kind kind, struct bytes tenant, struct bytes name)
 {
     struct bytes key = {index->scratch, 0};
     struct audience *audience;
@@ -72,33 +116,28 @@ int audience_index_enter(struct audience_index *index, struct member *member,
     assert(2 + tenant.size + name.size <= index->scratch_size);
     key.size = audience_key_write(index->scratch, kind, tenant, name);
     audience = map_find(&index->audiences, key);
-    if (!audience) {
-        int r;
-
-        audience = malloc(sizeof *audience + key.size);
-        if (!audience)
-            return MCP_AUTH_E_NOMEM;
-        list_init(&audience->members);
-        audience->key_size = key.size;
-        memcpy(audience->key, key.data, key.size);
-        r = map_insert(&index->audiences, audience);
-        if (r < 0) {
-            free(audience);
-            return r;
-        }
+    if (!audience)
+        audience = audience_new(index, key);
+    if (!audience)
+        return MCP_AUTH_E_NOMEM;
+    if (make_room(audience) < 0) {
+        go_if_empty(index, audience);
+        return MCP_AUTH_E_NOMEM;
     }
-    member->audience = audience;
-    member->authority = authority;
-    list_append(&audience->members, &member->in_audience);
+    authority->members[member] = (struct member){audience, audience->count};
+    audience->places[audience->count++] = (struct audience_place){authority, member};
     wildcards = wildcard_count(index, audience);
     if (wildcards)
         ++*wildcards;
     return 0;
 }
 
-void audience_index_leave(struct audience_index *index, struct member *member)
+void audience_index_leave(struct audience_index *index, struct authority *authority,
+                          uint32_t number)
 {
+    struct member *member = &authority->members[number];
     struct audience *audience = member->audience;
+    struct audience_place *last;
     unsigned *wildcards;
 
     if (!audience)
@@ -106,12 +145,16 @@ void audience_index_leave(struct audience_index *index, struct member *member)
     wildcards = wildcard_count(index, audience);
     if (wildcards)
         --*wildcards;
-    list_unlink(&member->in_audience);
+    assert(audience->places[member->place].authority == authority);
+    last = &audience->places[audience->count - 1];
+    last->authority->members[last->member].place = member->place;
+    audience->places[member->place] = *last;
+    audience->count--;
     member->audience = NULL;
-    if (list_empty(&audience->members)) {
-        map_remove(&index->audiences, audience_key_of(audience));
-        free(audience);
-    }
+    /* Without memory for the smaller one the larger stays. */
+    if (audience->room > ROOM_MIN && audience->count <= audience->room / 4)
+        (void)!resize(audience, audience->room / 2);
+    go_if_empty(index, audience);
 }
 
 struct audience *audience_index_next_wildcard(const struct audience_index *index,

@@ -3,24 +3,29 @@
 #ifndef HUB_AUDIENCE_INDEX_H
 #define HUB_AUDIENCE_INDEX_H
 
-#include "base/list.h"
 #include "base/map.h"
 #include "model/audience.h"
 
 struct authority;
 
-/* All authorities under one key. Lives as long as it has a member. */
+/* An authority in an audience, where it is known by the number of its member. */
+struct audience_place {
+    struct authority *authority;
+    uint32_t member;
+};
+
+/* All authorities under one key, in no order. Lives as long as it has any. */
 struct audience {
-    struct list members;
+    struct audience_place *places;
+    uint32_t count, room;
     size_t key_size;
     char key[];
 };
 
 /* One authority under one key. */
 struct member {
-    struct list in_audience;
-    struct audience *audience;
-    struct authority *authority;
+    struct audience *audience; /* NULL: not in */
+    uint32_t place;
 };
 
 /* A permission held as "prefix*" stands under its own text. To find its holders for an exact
@@ -35,11 +40,13 @@ struct audience_index {
 
 MUST_CHECK int audience_index_init(struct audience_index *index, const uint8_t seed[16]);
 void audience_index_done(struct audience_index *index);
-/* Enters the authority under a key; *member is the caller's, zeroed. MCP_AUTH_E_NOMEM. */
-MUST_CHECK int audience_index_enter(struct audience_index *index, struct member *member,
-                                    struct authority *authority, enum audience_kind kind,
-                                    struct bytes tenant, struct bytes name);
-void audience_index_leave(struct audience_index *index, struct member *member); /* not in: fine */
+/* Enters authority->members[member], which is zeroed, under a key. MCP_AUTH_E_NOMEM. */
+MUST_CHECK int audience_index_enter(struct audience_index *index, struct authority *authority,
+                                    uint32_t member, enum audience_kind kind, struct bytes tenant,
+                                    struct bytes name);
+/* Not in: fine. */
+void audience_index_leave(struct audience_index *index, struct authority *authority,
+                          uint32_t member);
 /* NULL when nobody is there. No allocation. */
 struct audience *audience_index_find(const struct audience_index *index, struct bytes key);
 

@@ -8,7 +8,7 @@
 #include "hub/session.h"
 #include "mcp_auth/error.h"
 
-#define SESSIONS_ROOM_FIRST 4u
+#define SESSIONS_ROOM_MIN 4u
 
 /* The texts come out of one token; besides them stand a size each and the fixed numbers. */
 #define KEY_SIZE_MAX (KEY_CLAIMS_AT + TOKEN_SIZE_MAX + (CLAIM_ITEMS_MAX + 3u) * sizeof(uint16_t))
@@ -120,17 +120,17 @@ static int enter_index(struct authority *authority)
 {
     struct audience_index *index = authority->table->index;
     const struct claims *claims = &authority->claims;
-    struct member *member = authority->members;
+    uint32_t at = 0;
     int r = 0;
 
     if (authority->admin)
-        r = audience_index_enter(index, member++, authority, AUDIENCE_ADMINS, claims->tenant,
+        r = audience_index_enter(index, authority, at++, AUDIENCE_ADMINS, claims->tenant,
                                  BYTES(""));
     for (unsigned i = 0; i < claims->roles_count && r == 0; i++)
-        r = audience_index_enter(index, member++, authority, AUDIENCE_ROLE, claims->tenant,
+        r = audience_index_enter(index, authority, at++, AUDIENCE_ROLE, claims->tenant,
                                  claims->roles[i]);
     for (unsigned i = 0; i < claims->permissions_count && r == 0; i++)
-        r = audience_index_enter(index, member++, authority, AUDIENCE_PERMISSION, claims->tenant,
+        r = audience_index_enter(index, authority, at++, AUDIENCE_PERMISSION, claims->tenant,
                                  claims->permissions[i]);
     return r;
 }
@@ -138,9 +138,10 @@ static int enter_index(struct authority *authority)
 /* In the map or not. */
 static void authority_free(struct authority *authority)
 {
-    for (unsigned i = 0; i < authority->members_count; i++)
-        audience_index_leave(authority->table->index, &authority->members[i]);
-    free(authority->sessions);
+    for (uint32_t i = 0; i < authority->members_count; i++)
+        audience_index_leave(authority->table->index, authority, i);
+    if (authority->sessions != &authority->first)
+        free(authority->sessions);
     free(authority);
 }
 
@@ -164,6 +165,8 @@ static int authority_new(struct authority_table *table, const struct identity *i
     text = (char *)(lists + items);
     memcpy(text, key.data, key.size);
     authority->table = table;
+    authority->sessions = &authority->first;
+    authority->sessions_room = 1;
     authority->admin = identity->admin;
     authority->members_count = members;
     authority->key = (struct bytes){text, key.size};
@@ -179,20 +182,29 @@ static int authority_new(struct authority_table *table, const struct identity *i
     return 0;
 }
 
-static int make_room(struct authority *authority)
+/* From `first` into memory of its own, and then into more or less of it. */
+static int resize(struct authority *authority, uint32_t room)
 {
-    uint32_t room = authority->sessions_room;
-    struct session **sessions;
+    bool own = authority->sessions != &authority->first;
+    struct session **sessions =
+        realloc(own ? authority->sessions : NULL, room * sizeof(struct session *));
 
-    if (authority->sessions_count < room)
-        return 0;
-    room = room ? room + room / 2 : SESSIONS_ROOM_FIRST;
-    sessions = realloc(authority->sessions, room * sizeof *sessions);
     if (!sessions)
         return MCP_AUTH_E_NOMEM;
+    if (!own)
+        sessions[0] = authority->first;
     authority->sessions = sessions;
     authority->sessions_room = room;
     return 0;
+}
+
+static int make_room(struct authority *authority)
+{
+    uint32_t room = authority->sessions_room;
+
+    if (authority->sessions_count < room)
+        return 0;
+    return resize(authority, room < SESSIONS_ROOM_MIN ? SESSIONS_ROOM_MIN : room + room / 2);
 }
 
 int authority_take(struct authority_table *table, const struct identity *identity,
@@ -244,21 +256,6 @@ void authority_add(struct authority *authority, struct session *session)
     authority->sessions[authority->sessions_count++] = session;
 }
 
-/* Without memory for the smaller one the larger stays. */
-static void give_room_back(struct authority *authority)
-{
-    uint32_t room = authority->sessions_room / 2;
-    struct session **sessions;
-
-    if (room < SESSIONS_ROOM_FIRST || authority->sessions_count > room / 2)
-        return;
-    sessions = realloc(authority->sessions, room * sizeof *sessions);
-    if (!sessions)
-        return;
-    authority->sessions = sessions;
-    authority->sessions_room = room;
-}
-
 void authority_remove(struct session *session)
 {
     struct authority *authority = session->authority;
@@ -269,6 +266,9 @@ void authority_remove(struct session *session)
     last->place = session->place;
     authority->sessions_count--;
     session->authority = NULL;
-    give_room_back(authority);
+    /* Without memory for the smaller one the larger stays. */
+    if (authority->sessions_room > SESSIONS_ROOM_MIN &&
+        authority->sessions_count <= authority->sessions_room / 4)
+        (void)!resize(authority, authority->sessions_room / 2);
     go_if_empty(authority);
 }

@@ -10,13 +10,15 @@
 /* Ten thousand users share a handful of these. It stands in the index under each of its keys, and
  * its sessions stand in it, so that a session costs one place however many roles it has. */
 struct authority {
-    struct claims claims; /* tenant, roles, permissions, who vouched; nothing of a person */
-    bool admin;
-    unsigned held;    /* by who walks it: see authority_hold */
-    uint64_t visited; /* the fan-out that met it last */
-    struct authority_table *table;
-    struct session **sessions; /* in no order */
+    /* What a fan-out looks at is one line of the cache. */
+    struct session **sessions; /* in no order; `first` while there is one at most */
+    struct session *first;
     uint32_t sessions_count, sessions_room;
+    uint64_t visited; /* the fan-out that met it last */
+    unsigned held;    /* by who walks it: see authority_hold */
+    bool admin;
+    struct claims claims; /* tenant, roles, permissions, who vouched; nothing of a person */
+    struct authority_table *table;
     struct bytes key; /* all of the above as one text */
     unsigned members_count;
     struct member members[];

@@ -151,21 +151,24 @@ static void deliver_authority(struct hub *hub, struct authority *authority,
     authority_release(authority);
 }
 
+/* Ten thousand authorities lie anywhere in memory: the two lines that are needed of each are asked
+ * for while others are served. */
+static void prefetch(const struct audience *audience, uint32_t i)
+{
+    if (i >= 8)
+        __builtin_prefetch(audience->places[i - 8].authority);
+    if (i >= 4)
+        __builtin_prefetch(audience->places[i - 4].authority->sessions[0]);
+}
+
+/* From the end: an authority whose sessions are all closed by their delivery leaves, and one that
+ * was served takes its place. While any is left to serve, the audience stays. */
 static void deliver_all(struct hub *hub, struct audience *audience, struct fanout_frames *frames,
                         enum view view)
 {
-    struct list *head = &audience->members;
-    struct list *it = head->next, *next;
-    bool last = list_empty(head);
-
-    /* An authority whose sessions are all closed leaves this list, and the audience goes with its
-     * last member: so whether this is the last one is asked before it is served. */
-    while (!last) {
-        next = it->next;
-        last = next == head;
-        deliver_authority(hub, container_of(it, struct member, in_audience)->authority, frames,
-                          view);
-        it = next;
+    for (uint32_t i = audience->count; i-- > 0;) {
+        prefetch(audience, i);
+        deliver_authority(hub, audience->places[i].authority, frames, view);
     }
 }
 

@@ -8,10 +8,12 @@
 
 #include "base/bytes.h"
 #include "base/compiler.h"
+#include "base/slab.h"
 
-/* Bytes of all live segments of one hub. */
+/* What the logs and outboxes of one hub share. */
 struct frame_pool {
-    size_t bytes;
+    size_t bytes;      /* of all live segments */
+    struct slab mores; /* struct outbox_more of the first size */
 };
 
 /* 0 <= used <= size. The log that fills it holds one reference, each run another. */

@@ -52,6 +52,7 @@ int hub_new(struct hub **ret, unsigned index, const struct hub_settings *setting
     timer_wheel_init(&hub->wheel, now.mono_ms, session_deadline);
     hub->housekeeping_ms = now.mono_ms + HOUSEKEEPING_MS;
     fence_table_init(&hub->fences, seed);
+    frame_pool_init(&hub->pool);
     for (unsigned view = 0; view < PUSH_FORMS * VIEWS; view++)
         frame_log_init(&hub->views[view / VIEWS][view % VIEWS], &hub->pool);
     frame_log_init(&hub->direct, &hub->pool);
@@ -81,7 +82,7 @@ void hub_free(struct hub *hub)
         frame_log_done(&hub->views[view / VIEWS][view % VIEWS]);
     frame_log_done(&hub->direct);
     push_deflater_free(hub->deflater);
-    assert(hub->pool.bytes == 0);
+    frame_pool_done(&hub->pool);
     authority_table_done(&hub->authorities);
     audience_index_done(&hub->audience);
     user_index_done(&hub->users);

@@ -12,16 +12,43 @@
 /* One contiguous send is cheaper than writev of many pieces (12-14 % by the measurements in
  * docs/architecture.md); beyond this a copy no longer pays. */
 #define GATHER_BELOW (16u * 1024u)
-#define MORE_ROOM_FIRST 4u
 
 static uint32_t run_size(const struct run *run)
 {
     return run->to - run->from;
 }
 
-size_t outbox_bytes(const struct outbox *outbox)
+void frame_pool_init(struct frame_pool *pool)
 {
-    return run_size(&outbox->first) - outbox->sent + (outbox->more ? outbox->more->bytes : 0);
+    const struct outbox_more *more = NULL;
+
+    pool->bytes = 0;
+    slab_init(&pool->mores, sizeof *more + OUTBOX_MORE_FIRST * sizeof more->runs[0], pool);
+}
+
+void frame_pool_done(struct frame_pool *pool)
+{
+    assert(pool->bytes == 0);
+    slab_done(&pool->mores);
+}
+
+static struct outbox_more *more_new(struct frame_pool *pool, uint32_t room)
+{
+    struct outbox_more *more = room == OUTBOX_MORE_FIRST
+                                   ? slab_take(&pool->mores)
+                                   : malloc(sizeof *more + room * sizeof more->runs[0]);
+
+    if (more)
+        *more = (struct outbox_more){.room = room};
+    return more;
+}
+
+static void more_free(struct outbox_more *more)
+{
+    if (more->room == OUTBOX_MORE_FIRST)
+        slab_give(more);
+    else
+        free(more);
 }
 
 static struct run *more_at(struct outbox_more *more, uint32_t place)
@@ -40,22 +67,21 @@ static struct run *last_run(struct outbox *outbox)
 static int more_grow(struct outbox *outbox)
 {
     struct outbox_more *old = outbox->more, *more;
-    uint32_t room = old ? old->room * 2 : MORE_ROOM_FIRST;
+    uint32_t room = old ? old->room * 2 : OUTBOX_MORE_FIRST;
 
     if (old && old->count < old->room)
         return 0;
     if (room > OUTBOX_RUNS_MAX)
         return MCP_AUTH_E_FULL;
-    more = malloc(sizeof *more + room * sizeof more->runs[0]);
+    more = more_new(outbox->first.segment->pool, room);
     if (!more)
         return MCP_AUTH_E_NOMEM;
-    *more = (struct outbox_more){.room = room};
     if (old) {
         more->count = old->count;
         more->bytes = old->bytes;
         for (uint32_t i = 0; i < old->count; i++)
             more->runs[i] = *more_at(old, i);
-        free(old);
+        more_free(old);
     }
     outbox->more = more;
     return 0;
@@ -126,7 +152,7 @@ static void drop_first(struct outbox *outbox)
     more->first = (more->first + 1) & (more->room - 1);
     if (--more->count > 0)
         return;
-    free(more); /* an idle connection owns no buffer */
+    more_free(more); /* an idle connection owns no buffer */
     outbox->more = NULL;
 }
 
@@ -146,9 +172,11 @@ void outbox_sent(struct outbox *outbox, size_t size)
 
 static void drop_more(struct outbox *outbox)
 {
-    for (uint32_t i = 0; outbox->more && i < outbox->more->count; i++)
+    if (!outbox->more)
+        return;
+    for (uint32_t i = 0; i < outbox->more->count; i++)
         segment_unref(more_at(outbox->more, i)->segment);
-    free(outbox->more);
+    more_free(outbox->more);
     outbox->more = NULL;
 }
 

@@ -5,7 +5,9 @@
 
 #include "hub/frame_log.h"
 
-/* A ring of `room` runs; 0 < count <= room, a power of two. */
+/* A ring of `room` runs; 0 < count <= room, a power of two. The first is from the hub's slab: a
+ * crowd whose events differ needs one each for a turn, again and again. */
+#define OUTBOX_MORE_FIRST 32u
 struct outbox_more {
     uint32_t first, count, room;
     size_t bytes; /* sum of the runs */
@@ -20,6 +22,9 @@ struct outbox {
     uint32_t sent;            /* of the first run's bytes; first.from stays at a frame's start */
 };
 
+void frame_pool_init(struct frame_pool *pool);
+void frame_pool_done(struct frame_pool *pool); /* nothing may be left in it (assert) */
+
 /* Takes its own reference. MCP_AUTH_E_NOMEM or _FULL (too many runs): nothing was added. */
 MUST_CHECK int outbox_push(struct outbox *outbox, const struct run *run);
 /* Contiguous bytes to send next; gathers several runs into scratch when the first is short. */
@@ -29,7 +34,12 @@ void outbox_sent(struct outbox *outbox, size_t size);
 void outbox_cut(struct outbox *outbox);
 void outbox_done(struct outbox *outbox); /* drops all */
 
-size_t outbox_bytes(const struct outbox *outbox); /* not yet sent */
+/* Not yet sent. */
+static inline size_t outbox_bytes(const struct outbox *outbox)
+{
+    return outbox->first.to - outbox->first.from - outbox->sent +
+           (outbox->more ? outbox->more->bytes : 0);
+}
 
 static inline bool outbox_empty(const struct outbox *outbox)
 {

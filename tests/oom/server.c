@@ -221,6 +221,9 @@ static void publish_lines(void)
              "Content-Type: application/x-ndjson\r\nContent-Length: %zu\r\n\r\n%.*s",
              strlen(body), (int)first, body);
     judge_answer(i, request(text, body + first));
+    /* A batch is all or nothing in checking, not in storing. */
+    for (; i < published; i++)
+        known[i] = accepted[i];
 }
 
 /* Each is answered well, or with 5xx, or not at all. */

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "codec/json_scan.h"
+#include "codec/json_walk.h"
 #include "mcp_auth/error.h"
 #include "wire/event_in.h"
 #include "wire/event_out.h"

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* json.c: reads JSON by jansson, after a look at what jansson does not bound. */
+/* json.c: reads JSON: what is plain at sight, and by jansson what is not. */
 #include "codec/json.h"
 
 #include <stdio.h>
 
 #include "codec/json_memory.h"
-#include "codec/json_quick.h"
+#include "codec/json_scan.h"
 #include "mcp_auth/error.h"
 
 json_t *json_load_watched(struct bytes text, size_t flags, json_error_t *ret_error,
@@ -23,60 +23,39 @@ json_t *json_load_watched(struct bytes text, size_t flags, json_error_t *ret_err
     return value;
 }
 
-static int refuse(struct json_problem *ret_problem, size_t line, size_t column, const char *why)
+static int refuse(struct json_problem *ret_problem, struct json_place place, const char *why)
 {
-    int place;
+    int size;
 
     if (ret_problem) {
-        place = snprintf(ret_problem->text, sizeof ret_problem->text,
-                         "line %zu, column %zu: ", line, column);
-        ret_problem->line = (unsigned)line;
-        ret_problem->column = (unsigned)column;
-        ret_problem->why = ret_problem->text + place;
-        snprintf(ret_problem->text + place, sizeof ret_problem->text - (size_t)place, "%.100s",
-                 why);
+        size = snprintf(ret_problem->text, sizeof ret_problem->text,
+                        "line %u, column %u: ", place.line, place.column);
+        ret_problem->line = place.line;
+        ret_problem->column = place.column;
+        ret_problem->why = ret_problem->text + size;
+        snprintf(ret_problem->text + size, sizeof ret_problem->text - (size_t)size, "%.100s", why);
     }
     return MCP_AUTH_E_INVALID;
 }
 
-/* jansson's own limit of 2048 nested values is compiled in, and it recurses, to read, to free and
- * to compare. Up to the first error this walk and jansson agree on where strings begin and end,
- * so jansson never goes deeper than what is counted here.
- *
- * NUL is refused here too: after a number jansson 2.14 puts the next byte back and takes a NUL
- * there for its own end of buffer, so "[1\0,2]" would pass as "[1,2]". */
-static int text_check(struct bytes text, struct json_problem *ret_problem)
+void json_place_move(struct json_place *place, struct bytes passed)
 {
-    size_t line = 1, line_start = 0;
-    unsigned depth = 0;
-    bool in_string = false, escaped = false;
-
-    for (size_t i = 0; i < text.size; i++) {
-        char c = text.data[i];
-
-        if (c == '\0')
-            return refuse(ret_problem, line, i - line_start + 1, "NUL in the text");
-        if (escaped) {
-            escaped = false;
-        } else if (in_string) {
-            if (c == '\\')
-                escaped = true;
-            else if (c == '"')
-                in_string = false;
-        } else if (c == '"') {
-            in_string = true;
-        } else if (c == '[' || c == '{') {
-            if (++depth > JSON_DEPTH_MAX)
-                return refuse(ret_problem, line, i - line_start + 1,
-                              "arrays and objects nested too deeply");
-        } else if ((c == ']' || c == '}') && depth > 0) {
-            depth--;
-        } else if (c == '\n') {
-            line++;
-            line_start = i + 1;
-        }
+    for (size_t i = 0; i < passed.size; i++) {
+        if (passed.data[i] == '\n')
+            *place = (struct json_place){place->line + 1, 1};
+        else if (((unsigned char)passed.data[i] & 0xc0) != 0x80) /* 10xxxxxx goes on (UTF-8) */
+            place->column++;
     }
-    return 0;
+}
+
+static int refuse_at(struct json_problem *ret_problem, struct bytes text, size_t at,
+                     const char *why)
+{
+    struct json_place place = {1, 1};
+
+    if (ret_problem)
+        json_place_move(&place, (struct bytes){text.data, at});
+    return refuse(ret_problem, place, why);
 }
 
 /* jansson's words, without the piece of input it quotes: that may be a secret, or not be text. */
@@ -113,32 +92,53 @@ static int refuse_as_jansson(struct json_problem *ret_problem, json_error_t *err
     default:
         break;
     }
-    return refuse(ret_problem, error->line > 0 ? (size_t)error->line : 1,
-                  error->column > 0 ? (size_t)error->column : 0, why);
+    return refuse(ret_problem,
+                  (struct json_place){error->line > 0 ? (unsigned)error->line : 1,
+                                      error->column > 0 ? (unsigned)error->column : 0},
+                  why);
 }
 
+/* Two things jansson is not shown. Its own limit of 2048 nested values is compiled in, and it
+ * recurses, to read, to free and to compare. And after a number jansson 2.14 puts the next byte back
+ * and takes a NUL there for its own end of buffer, so "[1\0,2]" would pass as "[1,2]". */
 static int read_text(struct bytes text, size_t flags, json_t **ret,
                      struct json_problem *ret_problem)
 {
+    enum json_scanned scanned;
     json_error_t error;
     json_t *value;
     bool no_memory;
-    int r;
+    size_t at = 0;
 
-    value = json_quick_read(text); /* most texts; what it does not read, jansson judges */
-    if (value) {
-        *ret = value;
+    scanned = json_scan(text, ret, &at);
+    if (scanned == JSON_PLAIN)
         return 0;
-    }
-    r = text_check(text, ret_problem);
-    if (r < 0)
-        return r;
+    if (scanned == JSON_TOO_DEEP)
+        return refuse_at(ret_problem, text, at, "arrays and objects nested too deeply");
+    if (scanned == JSON_NUL)
+        return refuse_at(ret_problem, text, at, "NUL in the text");
     memset(&error, 0, sizeof error);
     value = json_load_watched(text, flags, &error, &no_memory);
     if (!value)
         return no_memory ? MCP_AUTH_E_NOMEM : refuse_as_jansson(ret_problem, &error);
-    *ret = value;
+    if (scanned == JSON_UNSURE && ret) {
+        *ret = value;
+        return 0;
+    }
+    json_decref(value);
+    if (scanned == JSON_BROKEN) /* none is known; but what we cannot walk is not let in */
+        return refuse_at(ret_problem, text, at, "not JSON");
     return 0;
+}
+
+int json_check(struct bytes text, struct json_problem *ret_problem)
+{
+    return read_text(text, JSON_REJECT_DUPLICATES, NULL, ret_problem);
+}
+
+int json_check_with_doubles(struct bytes text, struct json_problem *ret_problem)
+{
+    return read_text(text, 0, NULL, ret_problem);
 }
 
 int json_read(struct bytes text, json_t **ret, struct json_problem *ret_problem)
@@ -154,11 +154,6 @@ int json_read_brief(struct bytes text, json_t **ret, struct json_problem *ret_pr
     r = json_read(text, ret, ret_problem);
     json_memory_brief_end();
     return r;
-}
-
-int json_read_with_doubles(struct bytes text, json_t **ret, struct json_problem *ret_problem)
-{
-    return read_text(text, 0, ret, ret_problem);
 }
 
 struct bytes json_text(const json_t *value)

@@ -13,6 +13,11 @@
 
 #define JSON_DEPTH_MAX 32
 
+/* Lines and columns count from 1; a column is a character, not a byte. */
+struct json_place {
+    unsigned line, column;
+};
+
 struct json_problem {
     char text[160];        /* "line 3, column 7: unexpected token", for people */
     unsigned line, column; /* the same place */
@@ -29,10 +34,15 @@ MUST_CHECK int json_read(struct bytes text, json_t **ret, struct json_problem *r
  * free again when all of them are gone. */
 MUST_CHECK int json_read_brief(struct bytes text, json_t **ret, struct json_problem *ret_problem);
 
-/* json_read, but of a doubled member the last counts: for who looks for doubles himself and says
- * where each stands (codec/json_outline.h). */
-MUST_CHECK int json_read_with_doubles(struct bytes text, json_t **ret,
-                                      struct json_problem *ret_problem);
+/* Is the text what json_read would read? The same answers, and the same words in *ret_problem (may
+ * be NULL); but most texts build no value. Its parts: codec/json_walk.h. */
+MUST_CHECK int json_check(struct bytes text, struct json_problem *ret_problem);
+
+/* Private to codec: the same, but doubled members are let by. */
+MUST_CHECK int json_check_with_doubles(struct bytes text, struct json_problem *ret_problem);
+
+/* Private to codec. Moves a place over some text. */
+void json_place_move(struct json_place *place, struct bytes passed);
 
 /* Private to codec: jansson's json_loadb of any value, which is NULL too when memory was missing
  * and jansson went on without. */

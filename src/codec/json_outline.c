@@ -6,57 +6,23 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "codec/json_walk.h"
 #include "mcp_auth/error.h"
 
 #define ITEMS_FIRST 64u
 
-/* Walks a text that jansson has found to be JSON and not too deep, so that it only has to find
- * where things are; jansson reads each name and scalar again, and no rule of JSON stands here. */
-struct walk {
+struct reading {
     struct json_outline *outline;
-    const char *at, *end;
+    const char *at; /* what has been passed, and the place of it */
     struct json_place place;
 };
 
-static void step(struct walk *walk)
+static struct json_place place_of(struct reading *reading, struct bytes value)
 {
-    unsigned char c = (unsigned char)*walk->at++;
-
-    if (c == '\n')
-        walk->place = (struct json_place){walk->place.line + 1, 1};
-    else if ((c & 0xc0) != 0x80) /* UTF-8: 10xxxxxx continues a character */
-        walk->place.column++;
-}
-
-/* The next byte that is not white space; 0 at the end. */
-static char peek(struct walk *walk)
-{
-    while (walk->at < walk->end &&
-           (*walk->at == ' ' || *walk->at == '\t' || *walk->at == '\n' || *walk->at == '\r'))
-        step(walk);
-    return walk->at < walk->end ? *walk->at : '\0';
-}
-
-/* A string, number or word, read by jansson. */
-static int read_scalar(struct walk *walk, json_t **ret)
-{
-    const char *start = walk->at;
-    bool escaped = false, quoted = *start == '"', no_memory;
-
-    step(walk);
-    while (walk->at < walk->end) {
-        char c = *walk->at;
-
-        if (!quoted && strchr(",]} \t\r\n", c))
-            break;
-        step(walk);
-        if (quoted && c == '"' && !escaped)
-            break;
-        escaped = quoted && c == '\\' && !escaped;
-    }
-    *ret =
-        json_load_watched((struct bytes){start, (size_t)(walk->at - start)}, 0, NULL, &no_memory);
-    return *ret ? 0 : MCP_AUTH_E_NOMEM; /* it was read before, so nothing else can fail */
+    json_place_move(&reading->place,
+                    (struct bytes){reading->at, (size_t)(value.data - reading->at)});
+    reading->at = value.data;
+    return reading->place;
 }
 
 static int add_item(struct json_outline *outline, const struct json_item *item)
@@ -74,95 +40,85 @@ static int add_item(struct json_outline *outline, const struct json_item *item)
     return (int)outline->count++;
 }
 
-static int read_value(struct walk *walk, const struct json_item *start);
+static int read_value(struct reading *reading, struct bytes value, const struct json_item *start);
 
-/* The name of a member, up to its value. */
-static int read_name(struct walk *walk, struct json_item *child)
+static bool next(struct json_walk *walk, bool object, struct bytes *ret_name,
+                 struct bytes *ret_value)
 {
-    child->name_at = walk->place;
-    if (*walk->at != '"' || read_scalar(walk, &child->name) < 0)
-        return MCP_AUTH_E_NOMEM;
-    if (peek(walk) != ':') {
-        json_decref(child->name);
-        return MCP_AUTH_E_INVALID;
-    }
-    step(walk);
-    return 0;
+    return object ? json_walk_member(walk, ret_name, ret_value)
+                  : json_walk_element(walk, ret_value);
 }
 
-/* All members or elements of `parent`, linked in their order. Recurses as deep as the text, which
- * JSON_DEPTH_MAX bounds. */
-static int read_children(struct walk *walk, unsigned parent, bool object)
+/* All members or elements of `parent`, linked in their order. */
+static int read_children(struct reading *reading, struct bytes value, unsigned parent)
 {
+    struct json_item *items, child = {.parent = parent};
+    struct json_walk walk = json_walk(value);
+    bool object = value.data[0] == '{';
     unsigned last = JSON_OUTLINE_NONE;
-    struct json_item child = {.parent = parent};
+    struct bytes name, element;
     int r;
 
-    step(walk); /* over the bracket */
-    while (peek(walk) != (object ? '}' : ']')) {
-        if (walk->at == walk->end)
-            return MCP_AUTH_E_INVALID;
-        child.name = NULL;
-        r = object ? read_name(walk, &child) : 0;
+    for (; next(&walk, object, &name, &element); child.index++) {
+        r = 0;
+        if (object) {
+            child.name_at = place_of(reading, name);
+            r = json_read(name, &child.name, NULL);
+        }
         if (r == 0)
-            r = read_value(walk, &child);
+            r = read_value(reading, element, &child);
         if (r < 0)
             return r;
+        items = reading->outline->items;
         if (last == JSON_OUTLINE_NONE)
-            walk->outline->items[parent].first = (unsigned)r;
+            items[parent].first = (unsigned)r;
         else
-            walk->outline->items[last].next = (unsigned)r;
+            items[last].next = (unsigned)r;
         last = (unsigned)r;
-        child.index++;
-        if (peek(walk) == ',')
-            step(walk);
     }
-    step(walk);
     return 0;
 }
 
-/* The number of the item. Takes start->name. */
-static int read_value(struct walk *walk, const struct json_item *start)
+/* The number of the item. Takes start->name. Recurses up to JSON_DEPTH_MAX. */
+static int read_value(struct reading *reading, struct bytes value, const struct json_item *start)
 {
     struct json_item item = *start;
-    char first = peek(walk);
+    bool nested = value.data[0] == '{' || value.data[0] == '[';
     int index, r = 0;
 
-    item.at = walk->place;
+    item.at = place_of(reading, value);
     if (!item.name)
         item.name_at = item.at;
-    if (first == '{' || first == '[')
-        item.type = first == '{' ? JSON_OBJECT : JSON_ARRAY;
+    if (nested)
+        item.type = value.data[0] == '{' ? JSON_OBJECT : JSON_ARRAY;
     else
-        r = first ? read_scalar(walk, &item.value) : MCP_AUTH_E_INVALID;
+        r = json_read(value, &item.value, NULL);
     if (item.value)
         item.type = json_typeof(item.value);
-    index = r == 0 ? add_item(walk->outline, &item) : r;
+    index = r == 0 ? add_item(reading->outline, &item) : r;
     if (index < 0) {
         json_decref(item.name);
         json_decref(item.value);
         return index;
     }
-    if (!item.value)
-        r = read_children(walk, (unsigned)index, first == '{');
+    if (nested)
+        r = read_children(reading, value, (unsigned)index);
     return r < 0 ? r : index;
 }
 
 int json_outline_read(struct bytes text, struct json_outline *ret, struct json_problem *ret_problem)
 {
     struct json_outline outline = {0};
-    struct walk walk = {&outline, text.data, text.data + text.size, {1, 1}};
-    json_t *value;
-    int r = json_read_with_doubles(text, &value, ret_problem);
+    struct reading reading = {&outline, text.data, {1, 1}};
+    int r = json_check_with_doubles(text, ret_problem);
 
     if (r < 0)
         return r;
-    json_decref(value); /* it was JSON: that is all that was asked */
-    r = read_value(&walk, &(struct json_item){0});
+    r = read_value(&reading, json_walk_value(text), &(struct json_item){0});
     if (r < 0) {
         json_outline_done(&outline);
-        assert(r == MCP_AUTH_E_NOMEM); /* else the walk and jansson do not agree */
-        return MCP_AUTH_E_NOMEM;
+        assert(r == MCP_AUTH_E_NOMEM); /* it was checked */
+        return r;
     }
     *ret = outline;
     return 0;

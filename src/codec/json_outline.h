@@ -7,11 +7,6 @@
 
 #define JSON_OUTLINE_NONE 0u /* the root is item 0, and is nobody's child or sibling */
 
-/* Lines and columns count from 1; a column is a character, not a byte. */
-struct json_place {
-    unsigned line, column;
-};
-
 struct json_item {
     json_type type;
     struct json_place at, name_at; /* of the value; of its name, the value's where it has none */

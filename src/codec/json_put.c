@@ -5,7 +5,8 @@
 #include <stdio.h>
 
 #include "base/utf8.h"
-#include "codec/json_scan.h"
+#include "codec/json.h"
+#include "codec/json_plain.h"
 
 static bool needs_escape(char c)
 {

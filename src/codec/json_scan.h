@@ -1,66 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* json_scan.h: JSON checked and walked where it stands in the text, without building values. */
+/* json_scan.h: the grammar of JSON, the only one here: tells of most texts what jansson would. */
 #ifndef CODEC_JSON_SCAN_H
 #define CODEC_JSON_SCAN_H
 
 #include "codec/json.h"
 
-/* For the road of events, where building jansson's values of a text and freeing them again was half
- * of all our own work (45,000 of 107,000 instructions for an event of 300 bytes).
- *
- * Is the text what json_read would read? The same answers, and the same words in *ret_problem (may
- * be NULL). What is not plain to see (many members, escaped names, exponents) jansson is asked. */
-MUST_CHECK int json_check(struct bytes text, struct json_problem *ret_problem);
-
-/* The rest is for a text, or a value in a text, that json_check has found good. */
-
-/* One value as it is written. Its first character tells what it is: one of "{[\"-0..9tfn". */
-struct json_walk {
-    const char *at, *end;
+enum json_scanned {
+    JSON_PLAIN,    /* json_read takes it */
+    JSON_UNSURE,   /* it is JSON; whether json_read takes it, or can have it built, jansson says */
+    JSON_BROKEN,   /* it is not JSON from *ret_at on; jansson has the words */
+    JSON_TOO_DEEP, /* at *ret_at: one more than JSON_DEPTH_MAX */
+    JSON_NUL,      /* at *ret_at */
 };
 
-struct json_walk json_walk(struct bytes text);   /* through an object or an array */
-struct bytes json_walk_value(struct bytes text); /* the text without white space around it */
-/* The next member; the name is still quoted. False at the end. */
-bool json_walk_member(struct json_walk *walk, struct bytes *ret_name, struct bytes *ret_value);
-bool json_walk_element(struct json_walk *walk, struct bytes *ret_value);
-
-/* What a quoted string says. Borrowed from `quoted`, or when there are escapes from `room`, which
- * has quoted.size bytes; NULL room: absent then. */
-struct bytes json_unquote(struct bytes quoted, char *room);
-static inline bool json_is_quoted(struct bytes value)
-{
-    return value.data[0] == '"';
-}
-
-/* Appends a string, number or word as json_put_value would. */
-void json_put_scalar(struct strbuf *out, struct bytes value);
-
-/* How many bytes at the front stand in JSON strings as they are, and are ASCII. */
-static inline size_t json_plain_size(const char *data, size_t size)
-{
-    const uint64_t ones = 0x0101010101010101u, high = 0x8080808080808080u;
-    size_t i = 0;
-
-    /* Eight at a time: a byte that is '"', '\\', below ' ' or not ASCII sets its high bit. The
-     * lowest bit that is set is right; a borrow may set others above it. */
-    for (; size - i >= 8; i += 8) {
-        uint64_t word, quote, escape, hit;
-
-        memcpy(&word, data + i, sizeof word);
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-        word = __builtin_bswap64(word);
-#endif
-        quote = word ^ ones * '"';
-        escape = word ^ ones * '\\';
-        hit = ((quote - ones) | (escape - ones) | (word - ones * ' ') | word) & high;
-        if (hit)
-            return i + (size_t)__builtin_ctzll(hit) / 8;
-    }
-    while (i < size && (unsigned char)data[i] >= ' ' && (unsigned char)data[i] < 0x80 &&
-           data[i] != '"' && data[i] != '\\')
-        i++;
-    return i;
-}
+/* Private to codec/json.c. With a plain text its value is in *ret, the caller's; NULL `ret`: only
+ * looked at, and more texts are plain then. */
+enum json_scanned json_scan(struct bytes text, json_t **ret, size_t *ret_at);
 
 #endif

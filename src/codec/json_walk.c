@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* json_walk.c: the parts of a checked JSON text where they stand, and what they say. */
+#include "codec/json_walk.h"
+
 #include <assert.h>
 
-#include "codec/json_scan.h"
+#include "codec/json_plain.h"
 #include "mcp_auth/error.h"
 
 static bool is_space(char c)

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "codec/json_scan.h"
+#include "codec/json_walk.h"
 #include "mcp_auth/error.h"
 #include "node/node_private.h"
 #include "wire/event_in.h"

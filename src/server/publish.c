@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #include "base/utf8.h"
-#include "codec/json_scan.h"
+#include "codec/json_walk.h"
 #include "model/limits.h"
 #include "server/host.h"
 

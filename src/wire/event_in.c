@@ -7,7 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "codec/json_scan.h"
+#include "codec/json_plain.h"
+#include "codec/json_walk.h"
 #include "mcp_auth/error.h"
 #include "wire/event_out.h"
 #include "wire/nearest.h"

@@ -3,7 +3,7 @@
 #ifndef WIRE_REDACT_H
 #define WIRE_REDACT_H
 
-#include "codec/json_scan.h"
+#include "codec/json_walk.h"
 #include "model/privacy.h"
 
 /* `value` is checked (json_check); what is appended is compact and as json_put_value writes it. The

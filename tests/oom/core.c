@@ -12,7 +12,7 @@
 #include "auth/token_mint.h"
 #include "base/slab.h"
 #include "codec/http_request.h"
-#include "codec/json_scan.h"
+#include "codec/json_walk.h"
 #include "codec/ws_message.h"
 #include "mcp_auth/error.h"
 #include "node/settings.h"

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "auth/token_mint.h"
-#include "codec/json_scan.h"
+#include "codec/json_walk.h"
 #include "codec/ws_frame.h"
 #include "mcp_auth/error.h"
 #include "broker/broker.h"

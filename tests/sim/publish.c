@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "codec/json_scan.h"
+#include "codec/json_walk.h"
 #include "wire/event_in.h"
 #include "world.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_json.c: JSON is read strictly, and what is written reads back as the same value. */
-#include "codec/json_scan.h"
+#include "codec/json_walk.h"
 
 #include <locale.h>
 

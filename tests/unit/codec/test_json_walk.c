@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_json_walk.c: a checked text gives its parts where they stand, and strings say what they do. */
-#include "codec/json_scan.h"
+#include "codec/json_walk.h"
+
+#include "codec/json_plain.h"
 #include "mcp_auth/error.h"
 #include "unit.h"
 

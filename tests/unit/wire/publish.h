@@ -3,7 +3,7 @@
 #ifndef PUBLISH_H
 #define PUBLISH_H
 
-#include "codec/json_scan.h"
+#include "codec/json_walk.h"
 #include "mcp_auth/error.h"
 #include "unit.h"
 #include "wire/event_in.h"

@@ -78,7 +78,7 @@ void settings_builder_free(struct settings_builder *builder);
  * MCP_AUTH_E_NOT_FOUND for an unknown name, _UNSUPPORTED for one of a later version, _TOO_BIG. */
 MUST_CHECK int settings_set(struct settings_builder *builder, const char *name, struct bytes value,
                             enum setting_source source, const char *where);
-/* KEY=value  # comment. Problems (with FILE:LINE) go to `problem`; MCP_AUTH_E_INVALID if any. */
+/* KEY=value  # comment; a name at most once. Problems (with FILE:LINE) go to `problem`; MCP_AUTH_E_INVALID if any. */
 MUST_CHECK int settings_load_file(struct settings_builder *builder, const char *path,
                                   settings_problem problem, void *owner);
 /* Takes the names it knows; an unknown MCP_AUTH_* name is a problem with a suggestion, a setting of

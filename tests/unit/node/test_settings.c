@@ -369,31 +369,6 @@ TEST(a_line_that_is_no_setting_is_refused_without_being_shown)
     settings_builder_free(builder);
 }
 
-/* The last one used to win without a word, and a wrong first one was never told. */
-TEST(a_name_twice_in_one_file_is_an_error_that_names_both_lines_and_the_first_is_looked_at)
-{
-    struct settings_builder *builder = fresh();
-    struct settings *s;
-
-    CHECK_EQ(load(builder, "WEBSOCKET_MAX_CONNECTIONS=none\n# between\n"
-                           "WEBSOCKET_MAX_CONNECTIONS=5\nMCP_AUTH_API_KEY_FILE=/a\n"
-                           "export MCP_AUTH_API_KEY_FILE=\n"),
-             MCP_AUTH_E_INVALID);
-    CHECK(strstr(told, ".env:3: WEBSOCKET_MAX_CONNECTIONS was given in line 1 already; keep one"));
-    CHECK(strstr(told, ".env:5: MCP_AUTH_API_KEY_FILE was given in line 4 already; keep one"));
-    CHECK_EQ(settings_finish(builder, tell, NULL, &s), MCP_AUTH_E_INVALID);
-    CHECK(strstr(told, "WEBSOCKET_MAX_CONNECTIONS=none"));
-    settings_builder_free(builder);
-
-    /* A second file is laid over the first, as before. */
-    builder = fresh();
-    told[0] = '\0';
-    CHECK_EQ(load(builder, "WEBSOCKET_MAX_CONNECTIONS=4\n"), 0);
-    CHECK_EQ(load(builder, "WEBSOCKET_MAX_CONNECTIONS=5\n"), 0);
-    CHECK_TEXT(bytes_of(told), "");
-    settings_builder_free(builder);
-}
-
 TEST(public_keys_need_an_issuer_and_an_audience_said_explicitly)
 {
     struct settings_builder *builder = fresh();

@@ -142,15 +142,11 @@ void call_explain(const struct call *call, const mcp_auth_http_answer *answer)
         return;
     }
     strbuf_init(&text, 4096);
-    if (json_text_find(body, "error.details.member", &value)) {
-        json_text_decode(value, &text);
-        strbuf_putc(&text, ' ');
-    }
     if (json_text_find(body, "error.message", &value))
         json_text_decode(value, &text);
     if (text.size == 0)
         strbuf_puts(&text, "it gave no reason");
-    if (text.data[text.size - 1] != '.')
+    if (!strchr(".?!", text.data[text.size - 1]))
         strbuf_putc(&text, '.');
     if (strbuf_terminate(&text) == 0)
         say_error(call->command, "%s answered %d: %s%s", call->url, answer->status, text.data,

@@ -8,8 +8,8 @@
 static const char help[] =
     "Usage: mcp-auth stats [--url URL] [--token TOKEN] [--json] [--watch]\n"
     "\n"
-    "Shows the counters of a running server with the API key; to an administrator those of\n"
-    "the own tenant.\n"
+    "Shows the counters of a running server with the API key, or with an administrator's token\n"
+    "as long as there is one tenant; when it has met others, what is of the own tenant.\n"
     "\n"
     "Options:\n"
     "  --url URL           the server (MCP_AUTH_URL, http://localhost:8000; unix:PATH too)\n"

@@ -261,8 +261,7 @@ function showResult(good, text) {
 }
 
 function refusalText(status, error) {
-  const member = error?.details?.member;
-  return `${status}: ${member ? `${member} ` : ""}${error?.message ?? "refused"}`;
+  return `${status}: ${error?.message ?? "refused"}`;
 }
 
 async function publish(form) {

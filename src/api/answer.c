@@ -2,6 +2,8 @@
 /* answer.c: composes the JSON of the API's answers. */
 #include "api/answer.h"
 
+#include <stdio.h>
+
 #include "codec/http_grammar.h"
 #include "codec/json.h"
 
@@ -35,12 +37,12 @@ void answer_accepted(struct strbuf *out, const struct publication *publication, 
     strbuf_puts(out, "]}");
 }
 
-struct answer_problem answer_of_ingest(const struct ingest_problem *problem)
+void answer_of_ingest(const struct ingest_problem *problem, struct answer_problem *ret)
 {
     struct bytes reason = bytes_of(problem->event.reason);
     struct bytes member = bytes_of(problem->event.member);
 
-    return (struct answer_problem){
+    *ret = (struct answer_problem){
         .code = problem->event.code,
         .message = reason.size > 0 ? reason : error_code_meaning(problem->event.code),
         .details =
@@ -50,6 +52,11 @@ struct answer_problem answer_of_ingest(const struct ingest_problem *problem)
                 .reason = reason.size > 0 ? reason : (struct bytes){0},
             },
     };
+    if (member.size == 0 || reason.size == 0)
+        return;
+    (void)snprintf(ret->text, sizeof ret->text, "%s: %s", problem->event.member,
+                   problem->event.reason);
+    ret->message = bytes_of(ret->text);
 }
 
 bool answer_media_type_is(struct bytes content_type, struct bytes media_type)

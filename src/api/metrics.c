@@ -201,6 +201,8 @@ static void put_net(struct strbuf *out, const struct net_config *net)
     put(out, "socket_timeouts_total", "counter", load(&counters->timeouts),
         "Sockets closed because they were too slow.");
     put(out, "sent_bytes_total", "counter", load(&counters->bytes_sent), "Bytes sent.");
+    put(out, "reads_postponed_total", "counter", load(&counters->reads_postponed),
+        "Reads of connections not signed in that waited for a turn with fewer signatures.");
     put(out, "received_bytes_total", "counter", load(&counters->bytes_received), "Bytes received.");
     put_websockets(out, counters);
     put_http(out, counters);

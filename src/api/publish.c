@@ -75,7 +75,7 @@ static void refuse_body(struct exchange *exchange, int error, const struct inges
         refuse(exchange, ERROR_OVERLOADED, 1000);
         return;
     }
-    answer = answer_of_ingest(problem);
+    answer_of_ingest(problem, &answer);
     exchange_refuse(exchange, answer.code, answer.message, &answer.details, -1);
 }
 

@@ -74,7 +74,7 @@ static void refuse_body(struct exchange *exchange, int error, const struct event
         refuse(exchange, ERROR_OVERLOADED, 1000);
         return;
     }
-    words = answer_of_ingest(&whole);
+    answer_of_ingest(&whole, &words);
     exchange_refuse(exchange, words.code, words.message, &words.details, -1);
 }
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* stats.c: GET /v1/stats: the counters of this instance as one JSON object; of a tenant, its own. */
+/* stats.c: GET /v1/stats: the counters of this instance as one JSON object, for whom they are. */
+#include <stdlib.h>
+
 #include "api/api.h"
 #include "codec/json.h"
 #include "net/exchange.h"
@@ -82,84 +84,108 @@ static void put_instance(struct strbuf *out, const struct node_stats *stats, int
                  now_ms > stats->started_wall_ms ? (now_ms - stats->started_wall_ms) / 1000 : 0);
 }
 
-static void answer_all(struct exchange *exchange)
+/* The tenant: absent for the API key. */
+static void answer_all(struct exchange *exchange, struct bytes tenant,
+                       const struct node_stats *stats)
 {
     const struct api *api = exchange_owner(exchange);
-    struct node_stats stats;
     struct strbuf json;
 
-    node_stats(api->node, &stats);
     strbuf_init(&json, STATS_SIZE_MAX);
     strbuf_putc(&json, '{');
-    put_sessions(&json, &stats);
+    if (bytes_present(tenant)) {
+        json_put_name(&json, "tenant_id");
+        json_put_string(&json, tenant);
+    }
+    put_sessions(&json, stats);
     put_count(&json, "max_connections", node_max_connections(api->node));
     put_count(&json, "unauthenticated_connections", admission_count(api->net->admission));
-    put_events(&json, &stats);
-    put_instance(&json, &stats, exchange_now(exchange).wall_ms);
-    put_closes(&json, &stats);
+    put_events(&json, stats);
+    put_instance(&json, stats, exchange_now(exchange).wall_ms);
+    put_closes(&json, stats);
     strbuf_putc(&json, '}');
     exchange_answer_json(exchange, 200, (struct bytes){0}, &json);
 }
 
-static void answer_tenant(struct exchange *exchange, const struct roster *roster)
+static void answer_tenant(struct exchange *exchange, const struct roster *roster,
+                          const struct node_stats *stats)
 {
     const struct api *api = exchange_owner(exchange);
-    struct node_stats stats;
     struct strbuf json;
 
-    node_stats(api->node, &stats);
     strbuf_init(&json, STATS_SIZE_MAX);
     strbuf_putc(&json, '{');
     json_put_name(&json, "tenant_id");
     json_put_string(&json, roster->tenant);
     put_count(&json, "active_connections", roster->count);
     put_count(&json, "max_connections", node_max_connections(api->node));
-    put_instance(&json, &stats, exchange_now(exchange).wall_ms);
+    put_instance(&json, stats, exchange_now(exchange).wall_ms);
     strbuf_putc(&json, '}');
     exchange_answer_json(exchange, 200, (struct bytes){0}, &json);
+}
+
+/* What an administrator asked for. */
+struct asked {
+    struct net *net;
+    struct node_stats stats; /* as they stood before any hub was asked whom it has met */
+};
+
+static void asked_free(struct roster *roster)
+{
+    free(roster->owner);
+    roster_free(roster);
 }
 
 /* In the asker's thread, by its mailbox. */
 static void counted(struct roster *roster, void *owner)
 {
-    struct net *net = owner;
+    const struct asked *asked = owner;
     struct exchange *exchange;
 
-    (void)net_begin(net);
-    exchange = exchange_find(net, roster->asker);
-    if (exchange)
-        answer_tenant(exchange, roster);
-    roster_free(roster);
+    (void)net_begin(asked->net);
+    exchange = exchange_find(asked->net, roster->asker);
+    if (exchange && roster->others)
+        answer_tenant(exchange, roster, &asked->stats);
+    else if (exchange)
+        answer_all(exchange, roster->tenant, &asked->stats);
+    asked_free(roster);
 }
 
-/* The counters are sums over all tenants, which are nobody's business but the operator's. What is
- * of one tenant is counted when it is asked for. */
+/* The counters are sums over all tenants, which are nobody's business but the operator's, unless
+ * there has been one tenant only: then they are its own. Every hub is asked after they were summed,
+ * so that nothing of a tenant that comes meanwhile is in them. Of one tenant among several its
+ * connections are counted when they are asked for. */
 static void count_tenant(struct exchange *exchange, struct bytes tenant)
 {
     const struct api *api = exchange_owner(exchange);
-    struct net *net = exchange_net(exchange);
-    struct roster *roster;
+    struct asked *asked = malloc(sizeof *asked);
+    struct roster *roster = NULL;
 
-    if (roster_new(&roster, tenant, (struct bytes){0}) < 0) {
-        exchange_refuse(exchange, ERROR_OVERLOADED, (struct bytes){0}, NULL, 1000);
-        return;
-    }
-    if (exchange_later(exchange, &roster->asker) < 0) {
+    if (asked && roster_new(&roster, tenant, (struct bytes){0}) == 0)
+        roster->owner = asked;
+    if (!roster || exchange_later(exchange, &roster->asker) < 0) {
         roster_free(roster);
+        free(asked);
         exchange_refuse(exchange, ERROR_OVERLOADED, (struct bytes){0}, NULL, 1000);
         return;
     }
+    asked->net = exchange_net(exchange);
+    node_stats(api->node, &asked->stats);
     roster->only_count = true;
-    roster->hub = hub_index(net_hub(net));
+    roster->hub = hub_index(net_hub(asked->net));
     roster->done = counted;
-    roster->owner = net;
     node_roster(api->node, roster);
 }
 
 void stats_get(struct exchange *exchange)
 {
-    if (exchange->identity)
+    const struct api *api = exchange_owner(exchange);
+    struct node_stats stats;
+
+    if (exchange->identity) {
         count_tenant(exchange, exchange->identity->claims.tenant);
-    else /* the API key */
-        answer_all(exchange);
+        return;
+    }
+    node_stats(api->node, &stats); /* the API key */
+    answer_all(exchange, (struct bytes){0}, &stats);
 }

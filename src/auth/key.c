@@ -347,6 +347,13 @@ static int verify(const struct key *key, enum jwt_algorithm algorithm, struct by
     return MCP_AUTH_E_REFUSED;
 }
 
+static _Thread_local unsigned long long verifications;
+
+unsigned long long key_verifications(void)
+{
+    return verifications;
+}
+
 int key_verify(const struct key *key, enum jwt_algorithm algorithm, struct bytes signed_part,
                struct bytes signature)
 {
@@ -360,6 +367,7 @@ int key_verify(const struct key *key, enum jwt_algorithm algorithm, struct bytes
     marked = signature_mark(&mark, key->digests[0], algorithm, signed_part, signature);
     if (marked && signature_cache_has(key->verified, &mark))
         return 0;
+    verifications++;
     r = verify(key, algorithm, signed_part, signature);
     if (r == 0 && marked) /* never one that was refused: a stranger must not fill it */
         signature_cache_put(key->verified, &mark);

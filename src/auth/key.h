@@ -30,6 +30,10 @@ void key_done(struct key *key);
 MUST_CHECK int key_verify(const struct key *key, enum jwt_algorithm algorithm,
                           struct bytes signed_part, struct bytes signature);
 
+/* How many signatures this thread has verified with public keys, by arithmetic and not by memory:
+ * for whoever bounds what one turn may cost. */
+unsigned long long key_verifications(void);
+
 /* Adds to a ring that is not shared yet. Takes the key, also on error: MCP_AUTH_E_FULL, or
  * MCP_AUTH_E_INVALID when it serves none of the algorithms that the ring allows. */
 MUST_CHECK int keyring_add_key(struct keyring *ring, struct key *key, const char **ret_why);

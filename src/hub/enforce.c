@@ -119,6 +119,7 @@ int hub_effect(struct hub *hub, struct event *event)
     int r = 0, closed;
 
     assert(event_has_effect(event));
+    hub_meet_tenant(hub, event->tenant); /* a control entry is never announced */
     if (event->has_fence)
         r = fence_table_add(&hub->fences, &event->fence);
     counter_add(&hub->counters.effects, 1);

@@ -228,6 +228,7 @@ void hub_announce(struct hub *hub, const struct entry *entry)
     hub->head.n = entry->n;
     hub->head.check = entry->check;
     hub->fanout_serial++;
+    hub_meet_tenant(hub, event->tenant);
     counter_add(&hub->counters.events_announced, 1);
     for (unsigned i = 0; i < event->audience_count; i++)
         deliver_key(hub, &event->audience[i], &frames);

@@ -160,6 +160,10 @@ enum hub_listed {
 };
 enum hub_listed hub_list(struct hub *hub, struct hub_list *list);
 
+/* Has this hub met another tenant than this since its start: in a token that it accepted, or in an
+ * entry of the bus? Each hub meets every entry, and the tokens of its own connections. */
+bool hub_met_other_tenant(const struct hub *hub, struct bytes tenant);
+
 /* For HTTP: the same evaluation as for a sign-in. *ret is yours; *ret_why is static, for the log
  * only, when it failed. */
 enum auth_result hub_authenticate(struct hub *hub, struct bytes token, struct identity **ret,

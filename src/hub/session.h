@@ -86,6 +86,13 @@ _Static_assert(sizeof(struct session) <= 144, "an idle session is small");
  * of such a session is WEBSOCKET, in the same order of the same outbox. */
 enum push_form { PUSH_WEBSOCKET, PUSH_STREAM, PUSH_DEFLATED, PUSH_FORMS };
 
+/* Since the start; `first` and its size when any. */
+struct tenants_met {
+    bool any, several;
+    size_t size;
+    char first[TENANT_SIZE_MAX];
+};
+
 struct hub {
     unsigned index;
     struct hub_settings settings;
@@ -112,6 +119,7 @@ struct hub {
     uint64_t fanout_serial;
     uint32_t nonce; /* makes connection ids of restarts differ */
     struct hub_counters counters;
+    struct tenants_met tenants;
 };
 
 static inline void counter_add(atomic_ullong *counter, unsigned long long more)
@@ -199,6 +207,9 @@ void session_forget(struct session *s);
 struct claims session_claims(const struct session *s);
 /* May it see this event, today? *ret_view as which view. */
 bool session_may_see(const struct session *s, const struct event *event, enum view *ret_view);
+
+/* tenants.c: of a token that was accepted, or of an entry of the bus. */
+void hub_meet_tenant(struct hub *hub, struct bytes tenant);
 
 /* sign_in.c */
 void session_sign_in(struct session *s, struct bytes token, struct bytes position);

@@ -30,6 +30,8 @@ enum auth_result hub_authenticate(struct hub *hub, struct bytes token, struct id
 
     if (result != AUTH_OK)
         counter_add(&hub->counters.auth_failures, 1);
+    else
+        hub_meet_tenant(hub, (*ret)->claims.tenant);
     return result;
 }
 

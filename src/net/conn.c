@@ -189,6 +189,12 @@ static void conn_ready(struct watch *watch, uint32_t events)
     /* What it sent before is looked at first, at the end of this turn: nothing is read on top. */
     if (conn->work && !list_empty(&conn->work->in_again) && !(events & (EPOLLERR | EPOLLHUP)))
         return;
+    /* Who is not in yet waits in the socket; epoll tells of it again in the next turn. */
+    if (conn->admitted && net_has_verified_enough(conn_net(conn))) {
+        atomic_fetch_add_explicit(&conn_net(conn)->config->counters->reads_postponed, 1,
+                                  memory_order_relaxed);
+        return;
+    }
     if (events & (EPOLLIN | EPOLLERR | EPOLLHUP))
         conn_read_again(conn);
     conn_rest(conn);

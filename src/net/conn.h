@@ -87,7 +87,8 @@ struct net {
     struct hub *hub;
     const struct net_config *config;
     struct now now;
-    bool begun; /* the time of this turn is known */
+    bool begun;                         /* the time of this turn is known */
+    unsigned long long verified_before; /* key_verifications at its begin */
     bool draining;
     unsigned metrics_count; /* of the connections, by NET_DOOR_METRICS */
     struct slab conns, works;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "auth/key.h"
 #include "mcp_auth/error.h"
 #include "net/conn.h"
 
@@ -116,9 +117,15 @@ struct now net_begin(struct net *net)
     if (!net->begun) {
         net->begun = true;
         net->now = clock_now();
+        net->verified_before = key_verifications();
         (void)hub_advance(net->hub, net->now);
     }
     return net->now;
+}
+
+bool net_has_verified_enough(const struct net *net)
+{
+    return key_verifications() - net->verified_before >= VERIFICATIONS_TURN_MAX;
 }
 
 static void close_what_is_due(struct net *net)

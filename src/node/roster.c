@@ -72,6 +72,7 @@ static void gather(struct note *note, void *context __attribute__((unused)))
     enum hub_listed listed = hub_list(node->hubs[roster->at_hub].hub, &list);
 
     roster->count += list.count;
+    roster->others |= hub_met_other_tenant(node->hubs[roster->at_hub].hub, roster->tenant);
     roster->at_place = list.place;
     if (listed == HUB_LISTED_FULL || roster->json.error) {
         answer(roster, true);

@@ -14,6 +14,7 @@ struct roster {
     struct bytes tenant, user; /* user absent: any */
     unsigned limit;            /* 1.. */
     bool only_count;           /* no page: how many there are in all */
+    bool others;               /* a hub has met another tenant than this; not with any_tenant */
     unsigned at_hub;           /* where to go on: 0 and 0 at first; with has_next, the next page */
     uint32_t at_place;
     bool has_next;

@@ -39,7 +39,10 @@ struct settings {
     struct text_list allowed_origins;
     bool origins_restricted; /* the setting is there */
     enum privacy privacy;
-    bool privacy_given;           /* else it is the default */
+    bool privacy_given; /* else it is the default */
+    /* There, be it right or wrong: what is wrong is not asked for as well. */
+    bool keys_given, issuer_given, audience_given;
+    bool algorithms_told;         /* that they serve none of the keys; never in force */
     struct text_list redact_keys; /* folded */
     int64_t auth_timeout_ms;
     unsigned user_connections; /* of one user; 0: no limit */
@@ -78,7 +81,7 @@ void settings_builder_free(struct settings_builder *builder);
  * MCP_AUTH_E_NOT_FOUND for an unknown name, _UNSUPPORTED for one of a later version, _TOO_BIG. */
 MUST_CHECK int settings_set(struct settings_builder *builder, const char *name, struct bytes value,
                             enum setting_source source, const char *where);
-/* KEY=value  # comment. Problems (with FILE:LINE) go to `problem`; MCP_AUTH_E_INVALID if any. */
+/* KEY=value  # comment; a name at most once. Problems (with FILE:LINE) go to `problem`; MCP_AUTH_E_INVALID if any. */
 MUST_CHECK int settings_load_file(struct settings_builder *builder, const char *path,
                                   settings_problem problem, void *owner);
 /* Takes the names it knows; an unknown MCP_AUTH_* name is a problem with a suggestion, a setting of
@@ -97,6 +100,10 @@ void settings_info(const struct settings_builder *builder, unsigned index,
  * _FILE ones. The result is yours and no longer needs the builder. */
 MUST_CHECK int settings_finish(struct settings_builder *builder, settings_problem problem,
                                void *owner, struct settings **ret);
+/* The same, but *ret is there after MCP_AUTH_E_INVALID too, with what is right of it: to look for
+ * more mistakes in the files that it names, and for nothing else. */
+MUST_CHECK int settings_try(struct settings_builder *builder, settings_problem problem, void *owner,
+                            struct settings **ret);
 void settings_free(struct settings *settings); /* wipes secrets */
 
 /* settings_live.c. Calls `differs` with the name of each setting that is not the same in both, and

@@ -22,6 +22,8 @@ struct finish {
     settings_problem problem;
     void *owner;
     struct settings *settings;
+    bool wrong[SETTINGS_COUNT]; /* by itself */
+    unsigned problems;
     int result;
 };
 
@@ -34,6 +36,7 @@ static void PRINTF_LIKE(2, 3) finish_problem(struct finish *f, const char *forma
     vsnprintf(text, sizeof text, format, list);
     va_end(list);
     f->problem(f->owner, text);
+    f->problems++;
     if (f->result == 0)
         f->result = MCP_AUTH_E_INVALID;
 }
@@ -181,19 +184,19 @@ static void check_keys(struct finish *f)
     bool secret = bytes_present(s->jwt_secret), fetched = bytes_present(s->jwks_url);
     const char *source = public_keys ? "MCP_AUTH_JWT_PUBLIC_KEY_FILE" : "MCP_AUTH_JWKS_URL";
 
-    if ((public_keys || fetched) && !bytes_present(s->tokens.issuer))
+    if ((public_keys || fetched) && !s->issuer_given)
         finish_problem(f,
                        "MCP_AUTH_TOKEN_ISSUER is needed with %s: an issuer signs for more than "
                        "this server; * is any",
                        source);
-    if ((public_keys || fetched) && !bytes_present(s->tokens.audience))
+    if ((public_keys || fetched) && !s->audience_given)
         finish_problem(f,
                        "MCP_AUTH_TOKEN_AUDIENCE is needed with %s: an issuer signs for more "
                        "than this server; * is any",
                        source);
     /* What is in a key set is known once it has been read. */
     if (s->jwt_algorithms == 0 || bytes_present(s->jwks_file) || fetched ||
-        (!secret && !public_keys))
+        (!secret && !public_keys) || f->wrong[setting_find(BYTES("MCP_AUTH_JWT_SECRET"))])
         return;
     for (size_t i = 0; secret && i < ARRAY_COUNT(hmacs); i++)
         if ((s->jwt_algorithms & BIT(hmacs[i].algorithm)) && s->jwt_secret.size < hmacs[i].size)
@@ -201,8 +204,9 @@ static void check_keys(struct finish *f)
                            "MCP_AUTH_JWT_ALGORITHMS names %s, which needs a secret of %zu bytes; "
                            "MCP_AUTH_JWT_SECRET has %zu",
                            hmacs[i].name, hmacs[i].size, s->jwt_secret.size);
-    if (!(secret && (s->jwt_algorithms & hmac_bits)) &&
-        !(public_keys && (s->jwt_algorithms & ~hmac_bits)))
+    s->algorithms_told = !(secret && (s->jwt_algorithms & hmac_bits)) &&
+                         !(public_keys && (s->jwt_algorithms & ~hmac_bits));
+    if (s->algorithms_told)
         finish_problem(f, "MCP_AUTH_JWT_ALGORITHMS leaves no algorithm for the keys that are set: "
                           "HS is for a secret, RS, PS, ES and EdDSA for public keys");
 }
@@ -275,23 +279,53 @@ static void check_addresses(struct finish *f)
     check_loopback(f, "MCP_AUTH_METRICS_LISTEN", metrics);
 }
 
-int settings_finish(struct settings_builder *builder, settings_problem problem, void *owner,
-                    struct settings **ret)
+/* There, be it right or wrong. */
+static bool is_given(const struct finish *f, struct bytes name)
 {
-    struct finish f = {builder, problem, owner, NULL, 0};
-    int redis = setting_find(BYTES("REDIS_URL")), privacy = setting_find(BYTES("MCP_AUTH_PRIVACY"));
+    int index = setting_find(name);
 
-    assert(builder && problem && redis >= 0 && privacy >= 0);
+    assert(index >= 0);
+    return f->builder->values[index].text || f->builder->files[index].text;
+}
+
+/* After each setting by itself. */
+static void finish_given(struct finish *f)
+{
+    static const struct bytes keys[] = {{"MCP_AUTH_JWT_SECRET", 19},
+                                        {"MCP_AUTH_JWT_PUBLIC_KEY_FILE", 28},
+                                        {"MCP_AUTH_JWKS_FILE", 18},
+                                        {"MCP_AUTH_JWKS_URL", 17},
+                                        {"MCP_AUTH_ISSUERS_FILE", 21}};
+    struct settings *s = f->settings;
+    struct bytes privacy = BYTES("MCP_AUTH_PRIVACY");
+
+    for (size_t i = 0; i < ARRAY_COUNT(keys); i++)
+        s->keys_given |= is_given(f, keys[i]);
+    s->issuer_given = is_given(f, BYTES("MCP_AUTH_TOKEN_ISSUER"));
+    s->audience_given = is_given(f, BYTES("MCP_AUTH_TOKEN_AUDIENCE"));
+    s->redis_set = is_given(f, BYTES("REDIS_URL"));
+    s->privacy_given = is_given(f, privacy) && !f->wrong[setting_find(privacy)];
+}
+
+int settings_try(struct settings_builder *builder, settings_problem problem, void *owner,
+                 struct settings **ret)
+{
+    struct finish f = {.builder = builder, .problem = problem, .owner = owner};
+
+    assert(builder && problem);
     f.settings = calloc(1, sizeof *f.settings);
     if (!f.settings)
         return MCP_AUTH_E_NOMEM;
     f.settings->dev = builder->dev;
     f.settings->secret_made = builder->secret_made;
-    f.settings->privacy_given = builder->values[privacy].text != NULL;
-    f.settings->redis_set = builder->values[redis].text || builder->files[redis].text;
     f.settings->workers = cores_available();
-    for (unsigned i = 0; i < SETTINGS_COUNT && f.result != MCP_AUTH_E_NOMEM; i++)
+    for (unsigned i = 0; i < SETTINGS_COUNT && f.result != MCP_AUTH_E_NOMEM; i++) {
+        unsigned problems = f.problems;
+
         finish_one(&f, i);
+        f.wrong[i] = f.problems > problems;
+    }
+    finish_given(&f);
 
     check_keys(&f);
     check_addresses(&f);
@@ -299,11 +333,25 @@ int settings_finish(struct settings_builder *builder, settings_problem problem, 
     finish_redaction(&f);
     f.settings->tokens.authority.admin_roles = f.settings->admin_roles.items;
     f.settings->tokens.authority.admin_roles_count = f.settings->admin_roles.count;
-    if (f.result < 0) {
+    if (f.result == MCP_AUTH_E_NOMEM) {
         settings_free(f.settings);
         return f.result;
     }
     *ret = f.settings;
+    return f.result;
+}
+
+int settings_finish(struct settings_builder *builder, settings_problem problem, void *owner,
+                    struct settings **ret)
+{
+    struct settings *settings = NULL;
+    int r = settings_try(builder, problem, owner, &settings);
+
+    if (r < 0) {
+        settings_free(settings);
+        return r;
+    }
+    *ret = settings;
     return 0;
 }
 

@@ -24,6 +24,7 @@ struct load {
     enum setting_source source;
     const char *path; /* NULL: the environment */
     unsigned line;
+    unsigned lines[2][SETTINGS_COUNT]; /* where each was given before, its _FILE form too; or 0 */
     int result;
 };
 
@@ -76,12 +77,31 @@ static void load_unknown(struct load *load, const char *name)
                      NAME_SHOWN_MAX, name);
 }
 
+/* Two lines of one file have no order of strength: which one was meant, nobody knows. The first is
+ * the one that is kept and looked at. An empty value counts: it may be meant to take back the other. */
+static bool is_double(struct load *load, const char *name)
+{
+    bool file;
+    int index = setting_find_named(name, &file);
+    unsigned *line;
+
+    if (index < 0 || !load->path)
+        return false;
+    line = &load->lines[file][index];
+    if (*line == 0) {
+        *line = load->line;
+        return false;
+    }
+    load_problem(load, "%s was given in line %u already; keep one", name, *line);
+    return true;
+}
+
 static void load_value(struct load *load, const char *name, struct bytes value)
 {
     struct strbuf where;
     int r;
 
-    if (is_for_others(name))
+    if (is_for_others(name) || is_double(load, name))
         return;
     strbuf_init(&where, 4096 + 32);
     if (load->path)
@@ -174,7 +194,7 @@ static int read_whole(const char *path, struct strbuf *out)
 int settings_load_file(struct settings_builder *builder, const char *path, settings_problem problem,
                        void *owner)
 {
-    struct load load = {builder, problem, owner, SOURCE_FILE, path, 0, 0};
+    struct load load = {builder, problem, owner, SOURCE_FILE, path, 0, {{0}}, 0};
     struct strbuf text;
     struct bytes rest;
     int error;
@@ -208,7 +228,7 @@ int settings_load_file(struct settings_builder *builder, const char *path, setti
 int settings_load_environment(struct settings_builder *builder, char *const *environment,
                               settings_problem problem, void *owner)
 {
-    struct load load = {builder, problem, owner, SOURCE_ENVIRONMENT, NULL, 0, 0};
+    struct load load = {builder, problem, owner, SOURCE_ENVIRONMENT, NULL, 0, {{0}}, 0};
 
     for (; *environment && load.result != MCP_AUTH_E_NOMEM; environment++) {
         const char *equals = strchr(*environment, '=');

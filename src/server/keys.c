@@ -113,16 +113,16 @@ static int public_keys_check(const struct keyring *ring, const struct settings *
                              const struct keys_told *told)
 {
     static const unsigned hmac = BIT(JWT_HS256) | BIT(JWT_HS384) | BIT(JWT_HS512);
-    const struct token_rules *rules = &settings->tokens;
-
-    if (!(keyring_algorithms(ring) & ~hmac) ||
-        (bytes_present(rules->issuer) && bytes_present(rules->audience)))
+    /* With these the settings were asked already. */
+    if (bytes_present(settings->jwt_public_key_file) || bytes_present(settings->jwks_url))
         return 0;
-    if (!bytes_present(rules->issuer))
+    if (!(keyring_algorithms(ring) & ~hmac) || (settings->issuer_given && settings->audience_given))
+        return 0;
+    if (!settings->issuer_given)
         told->problem(told->owner,
                       "MCP_AUTH_TOKEN_ISSUER is needed with public keys: an issuer signs for more "
                       "than this server; * is any");
-    if (!bytes_present(rules->audience))
+    if (!settings->audience_given)
         told->problem(told->owner,
                       "MCP_AUTH_TOKEN_AUDIENCE is needed with public keys: an issuer signs for "
                       "more than this server; * is any");
@@ -134,7 +134,7 @@ int keys_load(const struct settings *settings, const struct keys_told *told, str
     struct keyring *ring;
     const char *why = "is not usable";
     char text[400];
-    int r = keyring_new(&ring, settings->jwt_algorithms);
+    int r = keyring_new(&ring, settings->jwt_algorithms), pem = 0, set = 0;
 
     if (r < 0)
         return r;
@@ -145,16 +145,19 @@ int keys_load(const struct settings *settings, const struct keys_told *told, str
             told->problem(told->owner, text);
         }
     }
-    /* The paths of the settings end with a NUL. */
-    if (r == 0 && bytes_present(settings->jwt_public_key_file))
-        r = keys_add_pem(ring, "MCP_AUTH_JWT_PUBLIC_KEY_FILE", settings->jwt_public_key_file.data,
-                         told);
-    if (r == 0 && bytes_present(settings->jwks_file)) {
-        r = keys_add_jwks(ring, "MCP_AUTH_JWKS_FILE", settings->jwks_file.data, told);
-        if (r == 0)
-            r = public_keys_check(ring, settings, told);
+    /* The paths of the settings end with a NUL. After a mistake the others are told as well. */
+    if (bytes_present(settings->jwt_public_key_file))
+        pem = keys_add_pem(ring, "MCP_AUTH_JWT_PUBLIC_KEY_FILE", settings->jwt_public_key_file.data,
+                           told);
+    if (bytes_present(settings->jwks_file)) {
+        set = keys_add_jwks(ring, "MCP_AUTH_JWKS_FILE", settings->jwks_file.data, told);
+        if (set == 0)
+            set = public_keys_check(ring, settings, told);
     }
-    if (r == 0 && ring->keys_count > 0 && keyring_algorithms(ring) == 0) {
+    if (r == 0)
+        r = pem < 0 ? pem : set;
+    if (r == 0 && ring->keys_count > 0 && keyring_algorithms(ring) == 0 &&
+        !settings->algorithms_told) {
         told->problem(told->owner,
                       "MCP_AUTH_JWT_ALGORITHMS leaves no algorithm for the keys that are set");
         r = MCP_AUTH_E_INVALID;

@@ -44,7 +44,7 @@ static int keys_read(struct load *load, settings_problem problem, void *owner)
 {
     struct keys_told told = {problem, owner, &load->notices};
 
-    if (keys_configured(load->settings) || bytes_present(load->settings->issuers_file))
+    if (load->settings->keys_given)
         return issuers_load(load->settings, &told, &load->issuers);
     problem(owner, "no key is set: set MCP_AUTH_JWT_SECRET (openssl rand -base64 48 makes one), "
                    "MCP_AUTH_JWT_PUBLIC_KEY_FILE, MCP_AUTH_JWKS_FILE, MCP_AUTH_JWKS_URL or "
@@ -56,20 +56,21 @@ static int keys_read(struct load *load, settings_problem problem, void *owner)
 int load_read(struct load *ret, struct settings_builder *builder, bool with_keys,
               settings_problem problem, void *owner)
 {
-    int r, policy;
+    int r, keys = 0, policy;
 
     *ret = (struct load){0};
     strbuf_init(&ret->notices, KEYS_NOTICES_SIZE_MAX);
-    r = settings_finish(builder, problem, owner, &ret->settings);
-    if (r < 0)
+    r = settings_try(builder, problem, owner, &ret->settings);
+    if (!ret->settings)
         return r;
+    /* After a mistake too: all of them are told in one round. */
     if (with_keys)
-        r = keys_read(ret, problem, owner);
+        keys = keys_read(ret, problem, owner);
     policy = policy_load(ret->settings, problem, owner, &ret->policy);
     if (policy == 0)
         policy = privacy_check(ret, problem, owner);
     if (r == 0)
-        r = policy;
+        r = keys < 0 ? keys : policy;
     if (r < 0)
         load_done(ret);
     return r;

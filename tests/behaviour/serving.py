@@ -25,10 +25,18 @@ def program():
     return os.environ.get("MCP_AUTH_BIN") or str(ROOT / "build" / "sanitize" / "mcp-auth")
 
 
+HELD = []
+
+
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """A port that stays ours until this process ends. A bound socket that does not listen keeps the
+    kernel from giving the port to another program, by bind(0) or as the near end of a connection;
+    with SO_REUSEADDR it is in nobody's way who sets that too, as every server does."""
+    s = socket.socket()
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    s.bind(("127.0.0.1", 0))
+    HELD.append(s)
+    return s.getsockname()[1]
 
 
 def clean_environment(**more):

@@ -145,11 +145,13 @@ async def test_publish_takes_json_lines_and_the_server_from_the_environment(serv
 async def test_publish_says_what_was_refused(server, tmp_path):
     env = {"MCP_AUTH_URL": server.url, "MCP_AUTH_TOKEN": API_KEY}
     wrong = run("publish", "--type", "role_asigned", env=env)
-    assert wrong.returncode == 1 and "role_assigned" in wrong.stderr
+    assert wrong.returncode == 1 and "event_type: is not known" in wrong.stderr
+    assert wrong.stderr.endswith("did you mean role_assigned?\n")
     good = json.dumps(event("user_updated"))
     line = run("publish", stdin=f"{good}\n{good}\n{{\"event_type\":\"user_updated\",\"usr\":1}}\n",
                env=env)
     assert line.returncode == 1 and "3" in line.stderr and "usr" in line.stderr
+    assert line.stderr.count("usr:") == 1
     forbidden = run("publish", "--type", "user_updated", env={**env, "MCP_AUTH_TOKEN": mint("u")})
     assert forbidden.returncode == 1 and "realtime:publish" in forbidden.stderr
     secret = "not-the-right-token-at-all"

@@ -132,6 +132,17 @@ async def test_many_at_once_leave_as_many_as_may(launch):
     server.wait_stats(active_connections=0)
 
 
+async def test_a_full_server_replaces_nobody(launch):
+    server = launch({"MCP_AUTH_USER_CONNECTIONS": 2, "WEBSOCKET_MAX_CONNECTIONS": 2})
+    clients = [await join(server, "u", "t") for _ in range(2)]
+    late = await Client.open(server, mint("u", "t"), True)
+    assert (await late.closed())[0] == 4204
+    await settle(server, "t", *clients)
+    assert server.stats()["closes"] == {"4204 Connection limit reached": 1}
+    for client in clients:
+        await client.close()
+
+
 async def test_zero_is_no_limit(launch):
     server = launch({"MCP_AUTH_USER_CONNECTIONS": 0})
     clients = [await join(server, "u") for _ in range(20)]

@@ -80,6 +80,7 @@ async def test_one_bad_event_refuses_the_batch_with_index_member_and_reason(serv
         assert error["code"] == code and error["details"]["index"] == index
         assert error["details"].get("member") == member
         assert error["details"]["reason"] and error["message"]
+        assert error["message"].startswith(error["details"].get("member", ""))
     await settle(server, tenant, client)
     assert without_probes(client.ids) == []
     await client.close()

@@ -106,6 +106,10 @@ def test_statistics_are_for_administrators_and_the_api_key(server):
     assert server.request("GET", "/v1/stats", token="x").status == 401
 
 
+SHORT = {"tenant_id", "active_connections", "max_connections", "bus", "workers", "started",
+         "uptime_seconds"}
+
+
 async def test_an_administrator_is_told_of_the_own_tenant_only(server):
     mine, other = unique("t"), unique("t")
     clients = [await join(server, f"u{i}", mine, session=i % 2 == 0) for i in range(5)]
@@ -115,8 +119,7 @@ async def test_an_administrator_is_told_of_the_own_tenant_only(server):
         stats = server.stats(admin(tenant))
         assert stats["tenant_id"] == tenant and stats["active_connections"] == count
         # Nothing that sums up the tenants, nor who has not signed in yet.
-        assert set(stats) == {"tenant_id", "active_connections", "max_connections", "bus",
-                              "workers", "started", "uptime_seconds"}
+        assert set(stats) == SHORT
     nameless = server.stats(admin())
     assert nameless["tenant_id"] == ""
     assert nameless["active_connections"] <= server.stats()["active_connections"] - 6
@@ -124,6 +127,34 @@ async def test_an_administrator_is_told_of_the_own_tenant_only(server):
         await client.close()
     while server.stats(admin(mine))["active_connections"] > 0:
         await asyncio.sleep(0.03)
+
+
+async def test_the_administrator_of_the_only_tenant_has_all_counters_until_there_is_another(launch):
+    server = launch()
+    client = await join(server, "u", "t")
+    server.publish(event("user_updated", user_id="u", tenant_id="t"))
+    while not server.stats()["total_messages_sent"]:
+        await asyncio.sleep(0.02)
+    mine, all_of_it = server.stats(admin("t")), server.stats()
+    assert mine.pop("tenant_id") == "t" and set(mine) == set(all_of_it)
+    assert mine["total_messages_sent"] == all_of_it["total_messages_sent"]
+    assert mine["auth_failures"] == 0 and mine["active_connections"] == 1
+    # Who is refused has no tenant; an event of another one is enough, on whichever worker.
+    assert server.request("GET", "/v1/stats", token=mint("x", "o", secret="x" * 64)).status == 401
+    assert "sign_ins" in server.stats(admin("t"))
+    server.publish(event("user_updated", user_id="u", tenant_id="other"))
+    for _ in range(8):
+        assert "sign_ins" not in server.stats(admin("t"))
+    await client.close()
+
+
+async def test_another_tenant_on_any_worker_ends_the_counters_of_the_first(launch):
+    server = launch()
+    for _ in range(8):
+        assert "sign_ins" in server.stats(admin("t"))
+    assert "sign_ins" not in server.stats(admin("other"))
+    for _ in range(8):
+        assert set(server.stats(admin("t"))) == SHORT
 
 
 def test_health_is_open_and_readiness_has_reasons_for_loopback_only(server):

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # test_tokens.py: forged, odd and unusual tokens: none that is not exactly right is accepted (R92).
+import asyncio
 import json
+import re
+import signal
 import time
 
 import jwt
@@ -9,7 +12,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from clients import Client, join, refused
-from serving import SECRET
+from serving import API_KEY, SECRET
 from tokens import RSA, b64, claims, mint, pem, signed, unique
 
 FAILED, EXPIRED = (4001, "Authentication failed"), (4101, "Token expired")
@@ -334,3 +337,20 @@ async def test_a_connection_ends_when_its_token_becomes_too_old(launch):
     assert 0 <= time.time() - iat - 100 < 5
     assert not no_age.ended
     await no_age.close()
+
+
+async def test_a_turn_verifies_so_many_public_key_signatures_and_the_others_wait_for_the_next(
+        launch, tmp_path):
+    server = launch({**keys_env(tmp_path, RSA), "MCP_AUTH_WORKERS": 1})
+    clients = [await Client.open(server) for _ in range(80)]
+    tokens = [mint(f"u{i}", secret=RSA, algorithm="RS256", **OURS) for i in range(80)]
+    server.signal(signal.SIGSTOP)
+    for client, token in zip(clients, tokens):
+        await client.send({"type": "auth", "token": token})
+    server.signal(signal.SIGCONT)
+    await asyncio.to_thread(server.wait_stats, active_connections=80)
+    text = server.request("GET", "/metrics", token=API_KEY).body.decode()
+    postponed = int(re.search(r"reads_postponed_total (\d+)", text)[1])
+    assert 80 - 32 <= postponed <= 80 - 32 + 80 - 64, postponed
+    for client in clients:
+        await client.close()

@@ -44,9 +44,9 @@ TEST(a_refused_event_is_told_with_index_member_and_reason)
 
     snprintf(problem.event.member, sizeof problem.event.member, "event_type");
     snprintf(problem.event.reason, sizeof problem.event.reason, "is not known");
-    answer = answer_of_ingest(&problem);
+    answer_of_ingest(&problem, &answer);
     CHECK_EQ(answer.code, ERROR_INVALID_MEMBER);
-    CHECK_TEXT(answer.message, "is not known");
+    CHECK_TEXT(answer.message, "event_type: is not known");
     CHECK_EQ(answer.details.index, 4);
     CHECK_TEXT(answer.details.member, "event_type");
     CHECK_TEXT(answer.details.reason, "is not known");
@@ -55,8 +55,9 @@ TEST(a_refused_event_is_told_with_index_member_and_reason)
 TEST(a_refused_body_without_reason_is_told_by_its_code)
 {
     struct ingest_problem problem = {.index = -1, .event = {.code = ERROR_TOO_MANY_EVENTS}};
-    struct answer_problem answer = answer_of_ingest(&problem);
+    struct answer_problem answer;
 
+    answer_of_ingest(&problem, &answer);
     CHECK(answer.message.size > 0);
     CHECK_EQ(answer.details.index, -1);
     CHECK(!bytes_present(answer.details.member));

@@ -152,6 +152,27 @@ TEST(what_was_verified_is_remembered_and_a_secret_remembers_nothing)
     keyring_unref(ring);
 }
 
+TEST(verifications_by_arithmetic_are_counted_also_of_wrong_signatures_and_what_is_remembered_is_not)
+{
+    struct keyring *ring = tokens_ring(SECRET, tokens_ed25519());
+    struct bytes text = BYTES("header.payload");
+    unsigned char signature[1024];
+    size_t size = tokens_sign(JWT_EDDSA, tokens_ed25519(), SECRET, text, signature);
+    struct bytes whole = {(const char *)signature, size}, none = {0};
+    unsigned long long before = key_verifications();
+
+    for (unsigned i = 0; i < 3; i++)
+        CHECK_EQ(keyring_verify(ring, JWT_EDDSA, none, text, whole, NULL), 0);
+    CHECK_EQ(key_verifications() - before, 1);
+    signature[0] ^= 1;
+    for (unsigned i = 0; i < 3; i++)
+        CHECK(keyring_verify(ring, JWT_EDDSA, none, text, whole, NULL) < 0);
+    CHECK_EQ(key_verifications() - before, 4);
+    CHECK(keyring_verify(ring, JWT_HS256, none, text, whole, NULL) < 0);
+    CHECK_EQ(key_verifications() - before, 4);
+    keyring_unref(ring);
+}
+
 TEST(a_mark_that_differs_in_any_bit_is_not_there)
 {
     struct signature_mark mark = {{0x1111, 0x2222, 0x3333, 0x4444}};

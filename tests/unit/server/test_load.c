@@ -125,6 +125,55 @@ TEST(what_is_wrong_with_keys_and_policy_is_told_at_once)
     CHECK(strstr(told, ":2:14: /version: "));
 }
 
+/* It used to need two rounds: files were looked at only when the settings were right. */
+TEST(what_is_wrong_with_settings_keys_issuers_and_policy_is_told_in_one_round)
+{
+    static const char *const wrong[][2] = {
+        {"MCP_AUTH_WORKERS", "0"},
+        {"MCP_AUTH_JWT_PUBLIC_KEY_FILE", "/nowhere/k.pem"},
+        {"MCP_AUTH_JWKS_FILE", "/nowhere/set.json"},
+        {"MCP_AUTH_ISSUERS_FILE", "/nowhere/issuers.json"},
+    };
+    struct settings_builder *builder;
+    struct load load;
+
+    told[0] = '\0';
+    put_file("{\"version\":9}");
+    CHECK_EQ(settings_builder_new(&builder), 0);
+    CHECK_EQ(settings_set(builder, "MCP_AUTH_POLICY_FILE", bytes_of(path), SOURCE_FLAG, NULL), 0);
+    for (size_t i = 0; i < ARRAY_COUNT(wrong); i++)
+        CHECK_EQ(settings_set(builder, wrong[i][0], bytes_of(wrong[i][1]), SOURCE_FLAG, NULL), 0);
+    CHECK_EQ(load_read(&load, builder, true, tell, NULL), MCP_AUTH_E_INVALID);
+    for (size_t i = 0; i < ARRAY_COUNT(wrong); i++)
+        CHECK(strstr(told, wrong[i][0]));
+    CHECK(strstr(told, "/version: "));
+    settings_builder_free(builder);
+    CHECK_EQ(unlink(path), 0);
+}
+
+TEST(what_is_wrong_is_not_asked_for_as_well_and_nothing_is_told_twice)
+{
+    static const char set[] = "{\"kty\":\"OKP\",\"crv\":\"Ed25519\","
+                              "\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}";
+    struct load load;
+    const char *first;
+
+    CHECK_EQ(load_policy("{}", "MCP_AUTH_JWT_SECRET", "short", &load), MCP_AUTH_E_INVALID);
+    CHECK(strstr(told, "MCP_AUTH_JWT_SECRET (") && !strstr(told, "no key is set"));
+    CHECK_EQ(load_policy("{\"privacy\":\"id\"}", "MCP_AUTH_PRIVACY", "some", &load),
+             MCP_AUTH_E_INVALID);
+    CHECK(strstr(told, "MCP_AUTH_PRIVACY=some") && !strstr(told, "keep one"));
+    CHECK_EQ(load_with("MCP_AUTH_JWKS_FILE", set, "MCP_AUTH_TOKEN_ISSUER", "\x01", &load),
+             MCP_AUTH_E_INVALID);
+    CHECK(!strstr(told, "MCP_AUTH_TOKEN_ISSUER is needed"));
+    CHECK(strstr(told, "MCP_AUTH_TOKEN_AUDIENCE is needed"));
+    CHECK_EQ(load_with("MCP_AUTH_JWKS_FILE", set, "MCP_AUTH_JWKS_URL", "https://127.0.0.1/set",
+                       &load),
+             MCP_AUTH_E_INVALID);
+    first = strstr(told, "MCP_AUTH_TOKEN_ISSUER is needed");
+    CHECK(first && !strstr(first + 1, "MCP_AUTH_TOKEN_ISSUER is needed"));
+}
+
 TEST(privacy_in_two_places_is_the_same_or_a_mistake)
 {
     static const char file[] = "{\"privacy\":\"full\"}";

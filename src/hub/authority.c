@@ -10,8 +10,10 @@
 
 #define SESSIONS_ROOM_MIN 4u
 
-/* The texts come out of one token; besides them stand a size each and the fixed numbers. */
-#define KEY_SIZE_MAX (KEY_CLAIMS_AT + TOKEN_SIZE_MAX + (CLAIM_ITEMS_MAX + 3u) * sizeof(uint16_t))
+/* Each list comes out of one token, and both may be the same claim of it; besides the texts stand a
+ * size each and the fixed numbers. */
+#define TEXTS_SIZE_MAX (TENANT_SIZE_MAX + 2 * TOKEN_SIZE_MAX)
+#define KEY_SIZE_MAX (KEY_CLAIMS_AT + TEXTS_SIZE_MAX + (CLAIM_ITEMS_MAX + 3u) * sizeof(uint16_t))
 #define KEY_CLAIMS_AT (1u + 2 * sizeof(uint64_t))
 _Static_assert(TOKEN_SIZE_MAX <= UINT16_MAX && CLAIM_ITEMS_MAX <= UINT16_MAX, "sizes fit");
 

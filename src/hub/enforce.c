@@ -42,6 +42,8 @@ static void take_some(struct session *s, const struct fence *fence)
     }
     counter_add(&session_hub(s)->counters.scope_changes, 1);
     catchup_again(s);
+    if (!session_is_in(s)) /* it could not ask, and so is closed */
+        return;
     claims = session_claims(s);
     strbuf_init(&json, MESSAGE_FROM_CLIENT_SIZE_MAX);
     reply_scope_changed(&json, &claims);

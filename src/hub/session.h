@@ -221,7 +221,8 @@ bool claims_withdrawn(const struct hub *hub, const struct claims *claims);
 
 /* catchup.c */
 void catchup_begin(struct session *s, struct bytes position);
-void catchup_again(struct session *s); /* the identity changed: what was asked is stale */
+/* The identity changed: what was asked is stale. The session may be closed by it. */
+void catchup_again(struct session *s);
 void catchup_go_on(struct session *s); /* asks for the next slice when there is room for it */
 void catchup_drop(struct session *s);
 

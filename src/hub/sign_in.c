@@ -151,6 +151,8 @@ void session_renew(struct session *s, struct bytes token)
     counter_add(&session_hub(s)->counters.renewals, 1);
     session_schedule(s);
     catchup_again(s);
+    if (!session_is_in(s)) /* it could not ask, and so is closed */
+        return;
     /* Before the first auth_ok there is nothing to renew: that one will tell the new identity. */
     if (!session_catchup(s) || !session_catchup(s)->first)
         session_say_auth_ok(s, true, session_position(s));

@@ -95,7 +95,7 @@ static bool next_line(struct bytes *rest, bool last, struct bytes *ret)
         rest->data += end ? size + 1 : size;
         rest->size -= end ? size + 1 : size;
         for (size_t i = 0; i < ret->size; i++)
-            if (!strchr(" \t\r", ret->data[i]))
+            if (!memchr(" \t\r", ret->data[i], 3)) /* a NUL is not blank */
                 return true;
     }
     return false;

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "auth/jwk.h"
+#include "base/clock.h"
 #include "keys/key_url.h"
 #include "keys/renewal.h"
 #include "mcp_auth/error.h"
@@ -22,6 +23,7 @@ struct key_set {
     unsigned issuer;   /* in the load's issuers, or OF_SETTINGS */
     unsigned allowed;  /* algorithms */
     struct bytes text; /* ours; the last that was of use, absent until then */
+    int64_t came_ms;   /* when it did, by the monotonic clock */
     struct keyring *keys;
 };
 
@@ -34,6 +36,7 @@ struct key_sets {
     struct renewal *renewal; /* NULL: there is no address */
     pthread_mutex_t lock;    /* of what follows, and of telling the node */
     bool applied, held;
+    bool untold; /* something came of which the node does not know */
     unsigned count;
     struct key_set items[SETS_MAX];
 };
@@ -88,8 +91,8 @@ static int ring_of(struct key_set *set, const struct issuers *base, struct bytes
     return 0;
 }
 
-/* Takes it as what is known from now on. */
-static int take(struct key_set *set, const struct issuers *base, struct bytes text,
+/* Takes it as what is known from now on; it came then. */
+static int take(struct key_set *set, const struct issuers *base, struct bytes text, int64_t came_ms,
                 const char **ret_why)
 {
     struct keyring *ring;
@@ -105,6 +108,7 @@ static int take(struct key_set *set, const struct issuers *base, struct bytes te
     keyring_unref(set->keys);
     set->text = (struct bytes){copy, text.size};
     set->keys = ring;
+    set->came_ms = came_ms;
     return 0;
 }
 
@@ -147,6 +151,7 @@ static int tell_node(struct key_sets *sets)
     if (r < 0)
         return r;
     r = node_reload_issuers(sets->node, issuers);
+    sets->untold &= r < 0;
     issuers_unref(issuers);
     return r;
 }
@@ -156,21 +161,22 @@ static int arrived(void *owner, unsigned source, struct bytes text, const char *
 {
     struct key_sets *sets = owner;
     struct key_set *set = &sets->items[source];
+    int64_t now_ms = clock_now().mono_ms;
     int r = 0;
 
     pthread_mutex_lock(&sets->lock);
-    if (!bytes_present(set->text) || !bytes_equal(set->text, text)) {
-        r = take(set, sets->base, text, ret_why);
-        if (r == 0 && sets->applied && !sets->held) {
-            r = tell_node(sets);
-            if (r < 0) { /* so that the next one is told */
-                *ret_why = "out of memory";
-                set->text.size = 0;
-            }
-        }
+    if (bytes_present(set->text) && bytes_equal(set->text, text)) {
+        set->came_ms = now_ms;
+    } else {
+        r = take(set, sets->base, text, now_ms, ret_why);
+        sets->untold |= r == 0;
         if (r == 0)
             log_write(LOG_INFO, "keys fetched", LOG_TEXT("url", key_url_shown(set->url)),
                       LOG_INT("keys", set->keys->keys_count));
+    }
+    if (r == 0 && sets->untold && sets->applied && !sets->held) {
+        *ret_why = "out of memory";
+        r = tell_node(sets);
     }
     pthread_mutex_unlock(&sets->lock);
     return r;
@@ -184,16 +190,27 @@ static void add(struct key_sets *sets, struct bytes url, unsigned issuer, unsign
 }
 
 /* What was of use may not be under the new settings: then it is fetched as if it were new. */
-static void carry_over(struct key_sets *sets, struct key_sets *before)
+static void follow_one(struct key_sets *sets, struct key_set *set, const struct key_set *from)
 {
     const char *why;
 
+    if (from->text.size == 0 || !bytes_equal(set->url, from->url) ||
+        (set->keys && set->came_ms >= from->came_ms))
+        return;
+    if (take(set, sets->base, from->text, from->came_ms, &why) == 0)
+        sets->untold = true;
+}
+
+void key_sets_follow(struct key_sets *sets, struct key_sets *before)
+{
     pthread_mutex_lock(&before->lock);
+    pthread_mutex_lock(&sets->lock);
     for (unsigned i = 0; i < sets->count; i++)
         for (unsigned k = 0; k < before->count; k++)
-            if (before->items[k].text.size > 0 &&
-                bytes_equal(sets->items[i].url, before->items[k].url) && !sets->items[i].keys)
-                (void)!take(&sets->items[i], sets->base, before->items[k].text, &why);
+            follow_one(sets, &sets->items[i], &before->items[k]);
+    if (sets->untold && sets->applied)
+        (void)!tell_node(sets); /* without memory it is told with the next that comes */
+    pthread_mutex_unlock(&sets->lock);
     pthread_mutex_unlock(&before->lock);
 }
 
@@ -217,7 +234,7 @@ int key_sets_new(struct key_sets **ret, const struct load *load, struct node *no
     for (unsigned i = 0; i < load->issuers->count; i++)
         add(sets, load->issuers->items[i].url, i, load->issuers->items[i].algorithms);
     if (before)
-        carry_over(sets, before);
+        key_sets_follow(sets, before);
     for (unsigned i = 0; i < sets->count; i++)
         urls[i] = sets->items[i].url;
     if (sets->count > 0)
@@ -256,6 +273,7 @@ int key_sets_apply(struct key_sets *sets)
     if (r == 0) {
         r = node_reload(sets->node, sets->settings, issuers, sets->policy);
         sets->applied |= r == 0;
+        sets->untold &= r < 0;
         issuers_unref(issuers);
     }
     pthread_mutex_unlock(&sets->lock);
@@ -266,6 +284,8 @@ void key_sets_hold(struct key_sets *sets, bool hold)
 {
     pthread_mutex_lock(&sets->lock);
     sets->held = hold;
+    if (!hold && sets->untold && sets->applied)
+        (void)!tell_node(sets); /* as above */
     pthread_mutex_unlock(&sets->lock);
 }
 

@@ -22,7 +22,10 @@ MUST_CHECK int key_sets_start(struct key_sets *sets);
 /* Tells the node all of the load, with the keys that are there; those that come later are told by
  * themselves. MCP_AUTH_E_NOMEM: nothing changed. */
 MUST_CHECK int key_sets_apply(struct key_sets *sets);
-/* No key is told to the node any more (or again). */
+/* Takes what has come to `before` later than here: of two that fetch from one address, the last to
+ * hear of a key that is withdrawn is right. */
+void key_sets_follow(struct key_sets *sets, struct key_sets *before);
+/* No key is told to the node any more (or again, and then what came meanwhile). */
 void key_sets_hold(struct key_sets *sets, bool hold);
 /* Ends the thread: before the load goes and before the node is stopped. NULL is fine. */
 void key_sets_stop(struct key_sets *sets);

@@ -105,6 +105,7 @@ static int hand_over(struct key_sets **sets, const struct load *fresh, struct no
     r = key_sets_start(after);
     if (r == 0) {
         key_sets_hold(before, true);
+        key_sets_follow(after, before);
         r = key_sets_apply(after);
     }
     if (r < 0) {
@@ -114,6 +115,7 @@ static int hand_over(struct key_sets **sets, const struct load *fresh, struct no
         return r;
     }
     key_sets_stop(before);
+    key_sets_follow(after, before);
     key_sets_unref(before);
     *sets = after;
     return 0;

@@ -4,6 +4,7 @@ import asyncio
 import http.server
 import json
 import re
+import signal
 import socket
 import ssl
 import subprocess
@@ -16,8 +17,8 @@ import pytest
 from clients import join, refused, settle
 from events import event
 from serving import SECRET, Server, free_port, run
-from test_reload import KEPT, WITHDRAWN, Key, hup, key_set, write
-from tokens import claims, mint, unique
+from test_reload import KEPT, RELOADED, WITHDRAWN, Key, hup, key_set, write
+from tokens import claims, mint, pem, unique
 
 FAILED = (4001, "Authentication failed")
 LACKS_AGAIN_SECONDS = 10  # src/keys/schedule.h, SCHEDULE_ASKED_MS
@@ -279,6 +280,36 @@ async def test_a_named_issuer_has_an_address_of_its_own(launch, authority, provi
     assert "must be https" in hup(server, KEPT)
     await settle(server, tenant, one, three)
     await asyncio.gather(one.close(), three.close())
+
+
+async def test_a_key_withdrawn_during_a_reload_does_not_come_back_with_it(
+        launch, authority, provide, tmp_path):
+    a, b = Key("a"), Key("b")
+    provider = provide(a, b)
+    silent = socket.create_server(("127.0.0.1", 0))  # a new issuer's, for which the reload waits
+    path = tmp_path / "issuers.json"
+    issuer = {"issuer": "x", "audience": "us", "tenants": ["x"], "public_key_file": "key.pem"}
+    (tmp_path / "key.pem").write_text(pem(a.private))
+    write(path, json.dumps({"issuers": [issuer]}))
+    server = launch(settings(authority, provider.url, MCP_AUTH_ISSUERS_FILE=path))
+    client = await join(server, "u", token=a.mint("u"))
+    await asyncio.sleep(LACKS_AGAIN_SECONDS)
+    fetched = len(provider.asked)
+    del issuer["public_key_file"]
+    issuer["jwks_url"] = f"http://127.0.0.1:{silent.getsockname()[1]}/jwks"
+    write(path, json.dumps({"issuers": [issuer]}))
+    server.signal(signal.SIGHUP)
+    until(lambda: len(provider.asked) > fetched)  # both keys, for the new settings
+    provider.body = key_set(b)
+    assert await refused(server, Key("c").mint("u")) == FAILED  # fetched by the former ones
+    assert await client.closed() == WITHDRAWN
+    assert not re.search(RELOADED, server.log)  # or this test says nothing
+    server.wait_log(RELOADED)
+    silent.close()
+    fresh = await join(server, "v", token=b.mint("v"))
+    for _ in range(8):
+        assert await refused(server, a.mint("u")) == FAILED
+    await fresh.close()
 
 
 def test_an_address_must_be_one_to_be_trusted():

@@ -152,3 +152,27 @@ TEST(every_session_stands_at_its_place_however_others_come_and_go)
     authority_release(authority);
     end();
 }
+
+/* Roles and permissions may be read from one claim, which then fills the token twice over. */
+TEST(a_token_full_of_names_that_are_roles_and_permissions_fits)
+{
+    static char text[TOKEN_SIZE_MAX], tenant[TENANT_SIZE_MAX];
+    static struct bytes names[TOKEN_SIZE_MAX / ROLE_SIZE_MAX];
+    struct claims claims = sample();
+    struct authority *authority;
+
+    memset(text, 'x', sizeof text);
+    memset(tenant, 't', sizeof tenant);
+    for (unsigned i = 0; i < ARRAY_COUNT(names); i++) {
+        text[i * ROLE_SIZE_MAX] = (char)('0' + i); /* of which none is another */
+        names[i] = (struct bytes){text + i * ROLE_SIZE_MAX, ROLE_SIZE_MAX};
+    }
+    claims.tenant = (struct bytes){tenant, sizeof tenant};
+    claims.roles = claims.permissions = names;
+    claims.roles_count = claims.permissions_count = ARRAY_COUNT(names);
+    begin();
+    authority = take(&claims, BYTES("admin"));
+    CHECK(claims_same_authority(&authority->claims, &claims));
+    authority_release(authority);
+    end();
+}

@@ -281,6 +281,29 @@ TEST(a_history_that_cannot_be_asked_closes_4208)
     end();
 }
 
+/* With new rights it asks anew; what the change would tell it is not told to one that is closed. */
+TEST(a_history_that_cannot_be_asked_again_closes_4208)
+{
+    begin();
+    publish_many("ann", 3);
+    resume_from(0, SESSION_CONTROL, "\"editor\"");
+    CHECK(stage.asked.there);
+    stage.deaf = true;
+    stage_publish(&stage,
+                  (struct sample){.type = EVENT_ROLE_REVOKED, .target = "ann", .role = "editor"});
+    CHECK(client_closed(&client, CLOSE_INTERNAL));
+    client_gone(&client);
+
+    stage.deaf = false;
+    stage_advance(&stage, 60000); /* the fence is of tokens before */
+    resume_from(0, SESSION_CONTROL, NULL);
+    stage_answer(&stage, 1); /* auth_ok was said, and more is asked for */
+    stage.deaf = true;
+    client_auth(&client, stage_token_for(&stage, "ann", "\"viewer\""), NULL);
+    CHECK(client_closed(&client, CLOSE_INTERNAL));
+    end();
+}
+
 TEST(a_client_that_does_not_read_gets_its_past_slice_by_slice)
 {
     begin();

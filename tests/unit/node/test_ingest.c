@@ -89,6 +89,9 @@ TEST(a_body_that_is_no_json_or_no_event_is_refused)
     check_problem(ingest("[]"), MCP_AUTH_E_INVALID, -1, ERROR_BAD_REQUEST, "");
     check_problem(ingest_lines(""), MCP_AUTH_E_INVALID, -1, ERROR_BAD_REQUEST, "");
     check_problem(ingest_lines(" \n\r\n"), MCP_AUTH_E_INVALID, -1, ERROR_BAD_REQUEST, "");
+    check_problem(ingest_as(BYTES("{\"event_type\":\"user_created\"}\n\0\n"), INGEST_NDJSON, false,
+                            "t"),
+                  MCP_AUTH_E_INVALID, 1, ERROR_BAD_JSON, "");
     CHECK_EQ(ingest("7"), MCP_AUTH_E_INVALID);
     CHECK_EQ(problem.index, 0);
     CHECK_EQ(ingest("[{\"event_type\":\"user_created\"},[]]"), MCP_AUTH_E_INVALID);

@@ -13,6 +13,7 @@
 struct note {
     struct note *next;
     void (*run)(struct note *note, void *context);
+    bool urgent; /* its receiver may run it before others that came earlier */
 };
 
 /* It has no ceiling of its own: whoever puts notes bounds how many of them are on their way. */

@@ -72,7 +72,8 @@
 /* Ids remembered for the dedupe window: about 150 bytes each, so 150 MiB at most. */
 #define DEDUPE_ENTRIES_MAX 1000000u
 
-/* Events accepted and not yet announced, for the whole instance: 64 MiB and then 503. */
+/* Events accepted and not yet announced by every worker, for the whole instance: 64 MiB and then
+ * 503; what only withdraws, up to twice as much. */
 #define BUS_BACKLOG_BYTES_MAX (64u * 1024u * 1024u)
 
 /* Connections that have not signed in, in one process. Loopback peers are only in the sum: a

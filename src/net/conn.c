@@ -120,12 +120,27 @@ void conn_free(struct conn *conn)
     atomic_fetch_sub_explicit(&net->config->counters->open, 1, memory_order_relaxed);
 }
 
+/* Who said something waits for the answer and for nothing else; and an HTTP connection has nothing
+ * but answers. */
+static bool is_answer(const struct net *net, const struct conn *conn)
+{
+    return conn == net->reading || (conn->state != CONN_OPEN && conn->state != CONN_CLOSING);
+}
+
 void conn_wants_flush(struct conn *conn)
 {
-    if (conn->state == CONN_CLOSED || conn->blocked || conn->in_flush)
+    struct net *net = conn_net(conn);
+
+    if (conn->state == CONN_CLOSED || conn->blocked || conn->prompt)
         return;
-    conn->in_flush = true;
-    conn_queue_push(&conn_net(conn)->flush, conn);
+    if (is_answer(net, conn) && net->prompt_count < PROMPT_MAX) {
+        conn->prompt = true;
+        net->prompt[net->prompt_count++] = conn;
+    } else if (!conn->in_flush) {
+        conn->in_flush = true;
+        net->queued++;
+        conn_queue_push(&net->flush, conn);
+    }
 }
 
 void conn_wants_again(struct conn *conn)
@@ -141,7 +156,7 @@ void conn_wants_again(struct conn *conn)
         list_append(&conn_net(conn)->again, &work->in_again);
 }
 
-void conn_read_again(struct conn *conn)
+static void read_some(struct conn *conn)
 {
     switch ((enum conn_state)conn->state) {
     case CONN_HEAD:
@@ -165,6 +180,21 @@ void conn_read_again(struct conn *conn)
     case CONN_STATES:
         return;
     }
+}
+
+void conn_read_more(struct conn *conn, bool again)
+{
+    struct net *net = conn_net(conn);
+
+    net->reading = conn;
+    if (again && conn->state == CONN_HEAD && conn->work->exchange)
+        conn_http_again(conn);
+    else
+        read_some(conn);
+    /* What stands behind the news that wait for it tells nobody that it is there. */
+    if (conn->in_flush)
+        conn_wants_flush(conn);
+    net->reading = NULL;
 }
 
 static void conn_ready(struct watch *watch, uint32_t events)
@@ -196,7 +226,7 @@ static void conn_ready(struct watch *watch, uint32_t events)
         return;
     }
     if (events & (EPOLLIN | EPOLLERR | EPOLLHUP))
-        conn_read_again(conn);
+        conn_read_more(conn, false);
     conn_rest(conn);
 }
 
@@ -251,6 +281,15 @@ void conn_give(struct conn *conn, char *data, size_t size)
     conn_wants_flush(conn);
 }
 
+void conn_count_written(struct conn *conn, size_t size)
+{
+    struct net *net = conn_net(conn);
+
+    net->written += size;
+    atomic_fetch_add_explicit(&net->config->counters->bytes_sent, (unsigned long long)size,
+                              memory_order_relaxed);
+}
+
 /* Our own bytes. True when they have left. */
 static bool out_flush(struct conn *conn)
 {
@@ -269,8 +308,7 @@ static bool out_flush(struct conn *conn)
             conn_close(conn);
             return false;
         }
-        atomic_fetch_add_explicit(&conn_net(conn)->config->counters->bytes_sent,
-                                  (unsigned long long)size, memory_order_relaxed);
+        conn_count_written(conn, (size_t)size);
         work->out_at += (uint32_t)size;
         if (work->out_at == work->out_size) {
             free(work->out);

@@ -64,7 +64,8 @@ struct conn {
     uint16_t control_second; /* the low bits */
     uint8_t control_frames;  /* in control_second */
     uint8_t state;
-    bool in_flush : 1; /* has something to send at the end of this turn, or had */
+    bool in_flush : 1; /* in net->flush: has something to send, or had */
+    bool prompt : 1;   /* in net->prompt: the same */
     bool blocked : 1;  /* the socket is full: wait for stream.blocked_on */
     bool streams : 1;  /* OPEN, CLOSING: server-sent events and no WebSocket */
     bool deflates : 1; /* compressed messages may come */
@@ -76,6 +77,10 @@ struct conn {
  * One line of a cache: sending what a session has touches no other of it. */
 _Static_assert(sizeof(struct conn) <= 64, "an idle connection is small");
 _Static_assert(CONTROL_FRAMES_PER_SECOND_MAX < UINT8_MAX, "control_frames can tell too many");
+
+/* As many as are read in one turn, and are answered by notes in it. Who finds no room here waits
+ * with the others. */
+#define PROMPT_MAX 2048u
 
 /* First come, first served. */
 struct conn_queue {
@@ -97,7 +102,13 @@ struct net {
     struct list states[CONN_STATES]; /* of work; those without a deadline are empty */
     struct list again;
     struct conn_queue flush;
-    struct conn_queue closed; /* freed at the end of the turn */
+    uint64_t queued, served; /* ever put into flush, and taken out of it */
+    uint64_t written;        /* bytes */
+    /* They are answered before the others are told the news; all of them, in each turn. */
+    struct conn *prompt[PROMPT_MAX];
+    unsigned prompt_count;
+    struct conn *reading;     /* whose bytes are being looked at, or NULL */
+    struct conn_queue closed; /* freed at the end of the turn, or of one of the next */
     struct slots exchanges;
     struct ws_inflater *inflater; /* NULL: compression is off */
     struct listener listeners[NET_LISTENERS_MAX];
@@ -144,13 +155,15 @@ void conn_become_within(struct conn *conn, enum conn_state next, int64_t timeout
 void conn_close(struct conn *conn);
 void conn_free(struct conn *conn);
 void conn_expire(struct conn *conn); /* its deadline has passed */
-void conn_read_again(struct conn *conn);
+/* Takes what has come. `again`: what came before with something else and was kept comes first. */
+void conn_read_more(struct conn *conn, bool again);
 void conn_wants_flush(struct conn *conn);
 void conn_wants_again(struct conn *conn);
 /* Appends to `out`. MCP_AUTH_E_NOMEM. */
 MUST_CHECK int conn_put(struct conn *conn, struct bytes bytes);
 void conn_give(struct conn *conn, char *data, size_t size); /* takes `data`; `out` is empty */
 void conn_flush(struct conn *conn);
+void conn_count_written(struct conn *conn, size_t size);
 /* Reads once into the worker's buffer. The count; 0 when there is nothing now, or the connection
  * was closed because the peer is gone. */
 size_t conn_read(struct conn *conn);

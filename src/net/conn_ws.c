@@ -248,8 +248,7 @@ static bool session_flush(struct conn *conn)
             conn_close(conn);
             return false;
         }
-        atomic_fetch_add_explicit(&net->config->counters->bytes_sent, (unsigned long long)size,
-                                  memory_order_relaxed);
+        conn_count_written(conn, (size_t)size);
         session_sent(conn->session, (size_t)size);
         if (conn->state == CONN_CLOSED)
             return false;

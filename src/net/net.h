@@ -58,7 +58,9 @@ MUST_CHECK int net_listen(struct net *net, int fd, enum net_door door);
 
 /* A turn of the loop: net_sleep before it waits; net_begin at the top of every callback, so that
  * the hub and we know the time before anything happens in this turn; net_turn_end after it, which
- * answers, flushes, frees, and returns when to turn again at the latest (mono_ms). */
+ * answers, flushes, frees, and returns when to turn again at the latest (mono_ms). Who asked is
+ * answered in each turn; of the others, who have news, it `serves` a bounded number, first come,
+ * first served, and then the turn to come is at once. */
 void net_sleep(struct net *net);
 struct now net_begin(struct net *net);
 /* A signature of a public key costs 60 to 115 us of arithmetic: with all 512 events of a turn being
@@ -67,14 +69,17 @@ struct now net_begin(struct net *net);
 #define VERIFICATIONS_TURN_MAX 32u
 /* Then who is not signed in is read in another turn. */
 bool net_has_verified_enough(const struct net *net);
-int64_t net_turn_end(struct net *net);
-/* Sends what waits, in the middle of a turn that queues much: else a burst could overflow the
- * outbox of a client that reads well. Not from inside a call of the hub. */
+int64_t net_turn_end(struct net *net, bool serves);
+/* How many ever had news to be told, and whether the first so many of them were told: that is how
+ * long a burst has to wait, lest it overflows the outbox of a client that reads well. */
+uint64_t net_queued(const struct net *net);
+bool net_has_served(const struct net *net, uint64_t upto);
+/* All that waits, as far as the sockets take it. Not from inside a call of the hub. */
 void net_flush(struct net *net);
 
 /* No more are taken in, idle ones are closed, requests are answered 503, sessions close 4200. */
 void net_drain(struct net *net);
-/* Closes what is left at once. net_turn_end then frees it. */
+/* Closes what is left at once, and frees it. Between two turns. */
 void net_close_all(struct net *net);
 unsigned net_count(const struct net *net); /* of clients: nobody waits for who only watches */
 bool net_is_draining(const struct net *net);

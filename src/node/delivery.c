@@ -48,6 +48,8 @@ static struct delivery *delivery_take(struct node *node, const struct entry *ent
     node->spare_deliveries_count--;
     delivery->entry = *entry;
     event_ref(entry->event);
+    /* A hub that is slower than its publishers holds them back: nobody else counts its mailbox. */
+    atomic_fetch_add_explicit(&node->backlog_bytes, entry->event->size, memory_order_relaxed);
     atomic_init(&delivery->left, node->hubs_count);
     return delivery;
 }
@@ -67,6 +69,8 @@ static void delivery_unref(struct delivery *delivery)
 {
     if (atomic_fetch_sub_explicit(&delivery->left, 1, memory_order_acq_rel) > 1)
         return;
+    atomic_fetch_sub_explicit(&delivery->node->backlog_bytes, delivery->entry.event->size,
+                              memory_order_relaxed);
     event_unref(delivery->entry.event);
     free(delivery);
 }
@@ -77,13 +81,14 @@ static struct delivery_note *note_of(struct note *note)
 }
 
 static void post(struct delivery *delivery, unsigned hub,
-                 void (*run)(struct note *note, void *context))
+                 void (*run)(struct note *note, void *context), bool urgent)
 {
     struct delivery_note *note = &delivery->notes[hub];
 
     note->delivery = delivery;
     note->to = &delivery->node->hubs[hub];
     note->note.run = run;
+    note->note.urgent = urgent;
     mailbox_put(note->to->mailbox, &note->note);
 }
 
@@ -135,7 +140,7 @@ static void port_effect(void *owner, unsigned hub, const struct entry *entry)
 
     if (hub == 0)
         node->enforcing = delivery_take(node, entry);
-    post(node->enforcing, hub, effect_in_hub);
+    post(node->enforcing, hub, effect_in_hub, true); /* what is news waits for it anyway */
 }
 
 static void port_announce(void *owner, unsigned hub, const struct entry *entry)
@@ -148,7 +153,7 @@ static void port_announce(void *owner, unsigned hub, const struct entry *entry)
             node->observe(node->observe_owner, entry->event,
                           &(struct position){node->epoch, entry->n, entry->check});
     }
-    post(node->announcing, hub, announce_in_hub);
+    post(node->announcing, hub, announce_in_hub, false);
 }
 
 static void port_announced(void *owner, uint64_t n)

@@ -83,6 +83,8 @@ static void answer(struct node *node, struct publication *publication,
         atomic_fetch_add_explicit(&node->refused_by[result], publication->count,
                                   memory_order_relaxed);
     publication->note.run = answered;
+    /* That of events stays behind the news before it: so publishers are held back by the clients. */
+    publication->note.urgent = is_control(publication);
     mailbox_put(node->hubs[publication->hub].mailbox, &publication->note);
 }
 
@@ -102,13 +104,15 @@ void node_publish(struct node *node, struct publication *publication)
     uint64_t accepted_ns = clock_mono_ns();
     size_t bytes = publication->bytes;
     size_t before = atomic_fetch_add_explicit(&node->backlog_bytes, bytes, memory_order_relaxed);
+    /* Withdrawing never waits for publishing: it has as much room again. */
+    size_t bytes_max = (is_control(publication) ? 2 : 1) * (size_t)BUS_BACKLOG_BYTES_MAX;
 
     publication->node = node;
     publication->last_n = 0;
     for (unsigned i = 0; i < publication->count; i++) /* nobody else knows them yet */
         publication->events[i]->accepted_ns = accepted_ns;
     assert(publication->hub < node->hubs_count && publication->done);
-    if (before + bytes > BUS_BACKLOG_BYTES_MAX) {
+    if (before + bytes > bytes_max) {
         atomic_fetch_sub_explicit(&node->backlog_bytes, bytes, memory_order_relaxed);
         publication->retry_after_ms = 1000;
         answer(node, publication, PUBLICATION_OVERLOADED);

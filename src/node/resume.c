@@ -77,7 +77,7 @@ bool resume_ask(void *owner, const struct resume_request *request)
     resume->asker = asker;
     resume->request = *request;
     resume->request.keys = resume->keys;
-    resume->note.run = ask_in_bus;
+    resume->note = (struct note){.run = ask_in_bus};
     mailbox_put(&asker->node->mailbox, &resume->note);
     return true;
 }

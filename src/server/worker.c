@@ -9,22 +9,15 @@
 #include <stdlib.h>
 
 #include "io/loop.h"
-#include "io/mailbox.h"
 #include "mcp_auth/error.h"
-#include "model/limits.h"
-
-/* Notes run in one turn: at a few microseconds each, a millisecond or two. */
-#define MAIL_BUDGET 512u
-/* New frames after which the clients are served before more notes are read. It must stay well
- * under OUTBOX_BYTES_MAX, so that nobody who reads well is taken for slow: a frame log grows by
- * SEGMENT_SIZE, or by one large event, before we see it. */
-#define MAIL_BYTES (64u * 1024u)
-_Static_assert(MAIL_BYTES + SEGMENT_SIZE + EVENT_SIZE_MAX < OUTBOX_BYTES_MAX, "room to spare");
+#include "server/mail.h"
 
 struct worker {
     struct loop loop;
     struct mailbox mailbox;
-    struct watch mail;
+    struct watch bell;
+    struct mail mail;
+    bool mail_read; /* in this turn */
     struct net *net;
     unsigned index;
     pthread_t thread;
@@ -32,61 +25,18 @@ struct worker {
     void (*gone)(void *owner);
     void *owner;
     bool started, draining, told_gone, ending;
-    struct note *mail_first, *mail_last; /* taken and not yet run */
-    bool mail_ran;                       /* in this turn */
 };
 
-static void take_mail(struct worker *worker)
+static bool read_mail(struct worker *worker)
 {
-    struct note *note = mailbox_take(&worker->mailbox);
-
-    if (!note)
-        return;
-    if (worker->mail_first)
-        worker->mail_last->next = note;
-    else
-        worker->mail_first = note;
-    while (note->next)
-        note = note->next;
-    worker->mail_last = note;
+    worker->mail_read = true;
+    return mail_read(&worker->mail, &worker->mailbox, worker->net);
 }
 
-static size_t frame_bytes(const struct worker *worker)
-{
-    return (size_t)atomic_load_explicit(&hub_counters(net_hub(worker->net))->frame_log_bytes,
-                                        memory_order_relaxed);
-}
-
-static void read_mail(struct worker *worker)
-{
-    struct now now = net_begin(worker->net);
-    struct hub *hub = net_hub(worker->net);
-    size_t before = frame_bytes(worker);
-
-    worker->mail_ran = true;
-    take_mail(worker);
-    for (unsigned i = 0; i < MAIL_BUDGET && worker->mail_first; i++) {
-        struct note *note = worker->mail_first;
-        size_t bytes;
-
-        worker->mail_first = note->next;
-        note->run(note, hub);
-        (void)hub_advance(hub, now); /* counts */
-        bytes = frame_bytes(worker);
-        if (bytes >= before + MAIL_BYTES) {
-            net_flush(worker->net);
-            (void)hub_advance(hub, now);
-            before = frame_bytes(worker);
-        } else if (bytes < before) {
-            before = bytes; /* somebody's backlog went */
-        }
-    }
-}
-
-static void mail_ready(struct watch *watch, uint32_t events)
+static void bell_rings(struct watch *watch, uint32_t events)
 {
     (void)events;
-    read_mail(container_of(watch, struct worker, mail));
+    (void)read_mail(container_of(watch, struct worker, bell));
 }
 
 int worker_new(struct worker **ret, unsigned index, struct node *node,
@@ -110,8 +60,8 @@ int worker_new(struct worker **ret, unsigned index, struct node *node,
     if (r >= 0)
         r = net_new(&worker->net, &worker->loop, hub, config);
     if (r >= 0) {
-        worker->mail = (struct watch){.fd = mailbox_fd(&worker->mailbox)};
-        r = loop_watch(&worker->loop, &worker->mail, mail_ready, EPOLLIN);
+        worker->bell = (struct watch){.fd = mailbox_fd(&worker->mailbox)};
+        r = loop_watch(&worker->loop, &worker->bell, bell_rings, EPOLLIN);
     }
     if (r < 0) {
         worker_free(worker);
@@ -127,8 +77,8 @@ void worker_free(struct worker *worker)
         return;
     assert(!worker->started);
     net_free(worker->net);
-    if (watch_is_on(&worker->mail))
-        loop_unwatch(&worker->loop, &worker->mail);
+    if (watch_is_on(&worker->bell))
+        loop_unwatch(&worker->loop, &worker->bell);
     loop_done(&worker->loop);
     mailbox_done(&worker->mailbox);
     free(worker);
@@ -144,7 +94,7 @@ static int64_t sleep_ms(const struct worker *worker, int64_t next_ms)
 {
     int64_t now_ms;
 
-    if (worker->mail_first)
+    if (mail_waits(&worker->mail))
         return 0;
     if (next_ms == INT64_MAX)
         return -1;
@@ -161,24 +111,22 @@ static void *worker_run(void *argument)
         int64_t timeout_ms = sleep_ms(worker, next_ms);
 
         net_sleep(worker->net);
-        worker->mail_ran = false;
+        worker->mail_read = false;
         if (loop_turn(&worker->loop, timeout_ms) < 0)
             abort(); /* only our own mistake makes epoll fail */
-        if (worker->mail_first && !worker->mail_ran)
-            read_mail(worker);
-        next_ms = net_turn_end(worker->net);
+        if (mail_waits(&worker->mail) && !worker->mail_read)
+            (void)read_mail(worker);
+        next_ms = net_turn_end(worker->net, mail_lets_serve(&worker->mail));
         if (worker->draining && !worker->told_gone && net_count(worker->net) == 0) {
             worker->told_gone = true;
             worker->gone(worker->owner);
         }
     }
-    /* The turn above has still flushed what could leave at once. */
     net_sleep(worker->net);
+    net_flush(worker->net); /* what can leave at once */
     net_close_all(worker->net);
-    (void)net_turn_end(worker->net);
-    do
-        read_mail(worker);
-    while (worker->mail_first);
+    while (read_mail(worker))
+        ;
     return NULL;
 }
 
@@ -237,10 +185,8 @@ void worker_end(struct worker *worker)
 bool worker_settle(struct worker *worker)
 {
     assert(!worker->started);
-    take_mail(worker);
-    if (!worker->mail_first)
+    if (!read_mail(worker))
         return false;
-    read_mail(worker);
-    (void)net_turn_end(worker->net);
+    (void)net_turn_end(worker->net, true);
     return true;
 }

@@ -48,7 +48,6 @@ int hub_new(struct hub **ret, unsigned index, const struct hub_settings *setting
     random->fill(random->owner, seed, sizeof seed);
     slab_init(&hub->sessions, sizeof(struct session), hub);
     list_init(&hub->leaving);
-    list_init(&hub->backlog);
     timer_wheel_init(&hub->wheel, now.mono_ms, session_deadline);
     hub->housekeeping_ms = now.mono_ms + HOUSEKEEPING_MS;
     fence_table_init(&hub->fences, seed);
@@ -159,17 +158,4 @@ void hub_close_all(struct hub *hub, enum close_reason reason)
 
     while ((s = slab_next(&hub->sessions, &place)))
         session_close(s, reason, 0);
-}
-
-void hub_relieve(struct hub *hub)
-{
-    while (hub->pool.bytes > hub->settings.frame_log_bytes_max && !list_empty(&hub->backlog)) {
-        struct session *s = container_of(hub->backlog.next, struct session, in_backlog);
-
-        list_unlink(&s->in_backlog);
-        if (s->state == SESSION_CLOSED)
-            outbox_cut(&s->outbox);
-        else
-            session_too_slow(s);
-    }
 }

@@ -48,7 +48,8 @@ int hub_new(struct hub **ret, unsigned index, const struct hub_settings *setting
     random->fill(random->owner, seed, sizeof seed);
     slab_init(&hub->sessions, sizeof(struct session), hub);
     list_init(&hub->leaving);
-    timer_wheel_init(&hub->wheel, now.mono_ms, session_deadline);
+    timer_wheel_init(&hub->wheel, now.mono_ms, &hub->sessions, offsetof(struct session, timer),
+                     session_deadline);
     hub->housekeeping_ms = now.mono_ms + HOUSEKEEPING_MS;
     fence_table_init(&hub->fences, seed);
     for (unsigned view = 0; view < PUSH_FORMS * VIEWS; view++)
@@ -102,17 +103,12 @@ static void housekeeping(struct hub *hub)
 
 int64_t hub_advance(struct hub *hub, struct now now)
 {
-    struct list due;
+    struct timer *timer;
 
     hub->now = now;
-    list_init(&due);
-    timer_wheel_advance(&hub->wheel, now.mono_ms, &due);
-    while (!list_empty(&due)) {
-        struct timer *timer = container_of(due.next, struct timer, link);
-
-        list_unlink(&timer->link);
+    timer_wheel_advance(&hub->wheel, now.mono_ms);
+    while ((timer = timer_wheel_take(&hub->wheel)))
         session_due(container_of(timer, struct session, timer));
-    }
     if (hub->housekeeping_ms <= now.mono_ms)
         housekeeping(hub);
     atomic_store_explicit(&hub->counters.frame_log_bytes, hub->pool.bytes, memory_order_relaxed);

@@ -48,7 +48,6 @@ int hub_connect(struct hub *hub, enum session_kind kind, struct outlet *outlet,
     s->kind = kind;
     s->outlet = outlet;
     s->claimed = identity;
-    timer_init(&s->timer);
     s->connected_ms = hub->now.wall_ms;
     count_state(s, 1);
     session_await_sign_in(s);

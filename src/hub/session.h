@@ -79,7 +79,7 @@ struct session {
     uint32_t heartbeat_ms; /* what auth_ok promised, whatever the setting has become */
 };
 
-_Static_assert(sizeof(struct session) <= 128, "an idle session is small");
+_Static_assert(sizeof(struct session) <= 120, "an idle session is small");
 
 /* How a session's frames look on the wire. DEFLATED is of live events only, and long ones: all else
  * of such a session is WEBSOCKET, in the same order of the same outbox. */

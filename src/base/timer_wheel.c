@@ -4,6 +4,8 @@
 
 #include <assert.h>
 
+#include "base/slab.h"
+
 /* Level n has 64 slots of 64^n ms. A timer lies at the level of the highest bit in which its
  * deadline differs from now, in the slot of the deadline's six bits there. Hence
  *   - the place follows from (now, deadline) alone, so equal deadlines stay in order;
@@ -20,22 +22,78 @@ _Static_assert(TIMER_SLOTS == 1 << LEVEL_BITS, "a level's slots are its bits");
 _Static_assert(TIMER_SLOTS == 64, "a level's occupied slots fit one uint64_t");
 _Static_assert(LEVEL_BITS *TIMER_LEVELS < 63, "the wheel's span fits the clock");
 
-void timer_wheel_init(struct timer_wheel *wheel, int64_t now_ms,
-                      int64_t (*deadline_ms)(struct timer *timer))
+/* A node's number: 1 + its place among the heads, or TIMER_LISTS + 1 + its owner's in the slab. 0
+ * is none. */
+#define DUE (TIMER_LISTS - 1u)
+
+static struct timer *node_at(struct timer_wheel *wheel, uint32_t number)
 {
-    assert(now_ms >= 0 && deadline_ms);
-    wheel->now_ms = now_ms;
-    wheel->deadline_ms = deadline_ms;
-    for (int level = 0; level < TIMER_LEVELS; level++) {
-        wheel->occupied[level] = 0;
-        for (int slot = 0; slot < TIMER_SLOTS; slot++)
-            list_init(&wheel->slots[level][slot]);
-    }
+    char *owner;
+
+    assert(number > 0);
+    if (number <= TIMER_LISTS)
+        return &wheel->heads[number - 1];
+    owner = slab_at(wheel->owners, number - 1 - TIMER_LISTS);
+    assert(owner);
+    return (struct timer *)(void *)(owner + wheel->timer_at);
 }
 
-void timer_init(struct timer *timer)
+static uint32_t number_of(const struct timer_wheel *wheel, const struct timer *timer)
 {
-    list_init(&timer->link);
+    uint32_t index = slab_index((const char *)timer - wheel->timer_at);
+
+    assert(index < UINT32_MAX - TIMER_LISTS);
+    return TIMER_LISTS + 1 + index;
+}
+
+static void head_init(struct timer_wheel *wheel, uint32_t list)
+{
+    wheel->heads[list] = (struct timer){list + 1, list + 1};
+}
+
+static bool is_empty(const struct timer_wheel *wheel, uint32_t list)
+{
+    return wheel->heads[list].next == list + 1;
+}
+
+static void append(struct timer_wheel *wheel, uint32_t list, struct timer *timer)
+{
+    struct timer *head = &wheel->heads[list];
+    uint32_t number = number_of(wheel, timer);
+
+    *timer = (struct timer){.next = list + 1, .previous = head->previous};
+    node_at(wheel, timer->previous)->next = number;
+    head->previous = number;
+}
+
+static void unlink_timer(struct timer_wheel *wheel, struct timer *timer)
+{
+    node_at(wheel, timer->previous)->next = timer->next;
+    node_at(wheel, timer->next)->previous = timer->previous;
+    *timer = (struct timer){0};
+}
+
+/* The first of a list, not in it any more. */
+static struct timer *shift(struct timer_wheel *wheel, uint32_t list)
+{
+    struct timer *timer = node_at(wheel, wheel->heads[list].next);
+
+    unlink_timer(wheel, timer);
+    return timer;
+}
+
+void timer_wheel_init(struct timer_wheel *wheel, int64_t now_ms, const struct slab *owners,
+                      size_t timer_at, int64_t (*deadline_ms)(struct timer *timer))
+{
+    assert(now_ms >= 0 && deadline_ms);
+    *wheel = (struct timer_wheel){
+        .now_ms = now_ms,
+        .owners = owners,
+        .timer_at = timer_at,
+        .deadline_ms = deadline_ms,
+    };
+    for (uint32_t list = 0; list < TIMER_LISTS; list++)
+        head_init(wheel, list);
 }
 
 static void wheel_place(struct timer_wheel *wheel, struct timer *timer, int64_t deadline_ms)
@@ -56,7 +114,7 @@ static void wheel_place(struct timer_wheel *wheel, struct timer *timer, int64_t 
     } else {
         slot = (due >> (LEVEL_BITS * level)) % TIMER_SLOTS;
     }
-    list_append(&wheel->slots[level][slot], &timer->link);
+    append(wheel, level * TIMER_SLOTS + slot, timer);
     wheel->occupied[level] |= (uint64_t)1 << slot;
 }
 
@@ -68,20 +126,15 @@ void timer_set(struct timer_wheel *wheel, struct timer *timer, int64_t deadline_
 
 void timer_cancel(struct timer_wheel *wheel, struct timer *timer)
 {
-    struct list *head = timer->link.next;
-    bool was_last = head == timer->link.prev;
-    uintptr_t first = (uintptr_t)&wheel->slots[0][0];
+    uint32_t head = timer->next - 1;
+    bool was_last = timer->next == timer->previous; /* the only neighbour is the head */
 
-    list_unlink(&timer->link);
-
-    /* The only neighbour of a list's last node is its head. If that head is one of the
-     * wheel's slots, and not somebody's `due`, the slot is empty now. The comparison as
-     * numbers keeps `struct timer` free of a field that says where it lies. */
-    if (was_last && (uintptr_t)head >= first && (uintptr_t)head - first < sizeof wheel->slots) {
-        size_t index = ((uintptr_t)head - first) / sizeof *head;
-
-        assert(list_empty(head));
-        wheel->occupied[index / TIMER_SLOTS] &= ~((uint64_t)1 << index % TIMER_SLOTS);
+    if (!timer_is_set(timer))
+        return;
+    unlink_timer(wheel, timer);
+    if (was_last && head != DUE) {
+        assert(is_empty(wheel, head));
+        wheel->occupied[head / TIMER_SLOTS] &= ~((uint64_t)1 << head % TIMER_SLOTS);
     }
 }
 
@@ -111,34 +164,49 @@ static int64_t wheel_first(const struct timer_wheel *wheel, unsigned *ret_level,
     return INT64_MAX;
 }
 
-void timer_wheel_advance(struct timer_wheel *wheel, int64_t now_ms, struct list *due)
+/* All of a list is due, after what was before. */
+static void all_due(struct timer_wheel *wheel, uint32_t list)
+{
+    struct timer *head = &wheel->heads[list], *due = &wheel->heads[DUE];
+
+    if (is_empty(wheel, list))
+        return;
+    node_at(wheel, head->next)->previous = due->previous;
+    node_at(wheel, due->previous)->next = head->next;
+    node_at(wheel, head->previous)->next = DUE + 1;
+    due->previous = head->previous;
+    head_init(wheel, list);
+}
+
+void timer_wheel_advance(struct timer_wheel *wheel, int64_t now_ms)
 {
     unsigned level = 0, slot = 0;
 
     assert(now_ms >= wheel->now_ms && now_ms < INT64_MAX);
     for (;;) {
         int64_t first = wheel_first(wheel, &level, &slot);
-        struct list taken;
+        uint32_t list = level * TIMER_SLOTS + slot;
 
         if (first > now_ms)
             break;
         wheel->now_ms = first;
         wheel->occupied[level] &= ~((uint64_t)1 << slot);
-        if (level == 0) {
-            list_splice(due, &wheel->slots[level][slot]);
-            continue;
-        }
-        /* Its time has come into the reach of the finer levels. */
-        list_init(&taken);
-        list_splice(&taken, &wheel->slots[level][slot]);
-        while (!list_empty(&taken)) {
-            struct timer *timer = container_of(taken.next, struct timer, link);
+        if (level == 0)
+            all_due(wheel, list);
+        /* Its time has come into the reach of the finer levels, or goes round the top once more.
+         * None comes back into this slot: at its own level it is now's own. */
+        while (!is_empty(wheel, list)) {
+            struct timer *timer = shift(wheel, list);
 
-            list_unlink(&timer->link);
             wheel_place(wheel, timer, wheel->deadline_ms(timer));
         }
     }
     wheel->now_ms = now_ms;
+}
+
+struct timer *timer_wheel_take(struct timer_wheel *wheel)
+{
+    return is_empty(wheel, DUE) ? NULL : shift(wheel, DUE);
 }
 
 int64_t timer_wheel_next(const struct timer_wheel *wheel)

@@ -48,8 +48,8 @@ int hub_new(struct hub **ret, unsigned index, const struct hub_settings *setting
     random->fill(random->owner, seed, sizeof seed);
     slab_init(&hub->sessions, sizeof(struct session), hub);
     list_init(&hub->leaving);
-    list_init(&hub->backlog);
-    timer_wheel_init(&hub->wheel, now.mono_ms, session_deadline);
+    timer_wheel_init(&hub->wheel, now.mono_ms, &hub->sessions, offsetof(struct session, timer),
+                     session_deadline);
     hub->housekeeping_ms = now.mono_ms + HOUSEKEEPING_MS;
     fence_table_init(&hub->fences, seed);
     frame_pool_init(&hub->pool);
@@ -104,17 +104,12 @@ static void housekeeping(struct hub *hub)
 
 int64_t hub_advance(struct hub *hub, struct now now)
 {
-    struct list due;
+    struct timer *timer;
 
     hub->now = now;
-    list_init(&due);
-    timer_wheel_advance(&hub->wheel, now.mono_ms, &due);
-    while (!list_empty(&due)) {
-        struct timer *timer = container_of(due.next, struct timer, link);
-
-        list_unlink(&timer->link);
+    timer_wheel_advance(&hub->wheel, now.mono_ms);
+    while ((timer = timer_wheel_take(&hub->wheel)))
         session_due(container_of(timer, struct session, timer));
-    }
     if (hub->housekeeping_ms <= now.mono_ms)
         housekeeping(hub);
     atomic_store_explicit(&hub->counters.frame_log_bytes, hub->pool.bytes, memory_order_relaxed);
@@ -160,17 +155,4 @@ void hub_close_all(struct hub *hub, enum close_reason reason)
 
     while ((s = slab_next(&hub->sessions, &place)))
         session_close(s, reason, 0);
-}
-
-void hub_relieve(struct hub *hub)
-{
-    while (hub->pool.bytes > hub->settings.frame_log_bytes_max && !list_empty(&hub->backlog)) {
-        struct session *s = container_of(hub->backlog.next, struct session, in_backlog);
-
-        list_unlink(&s->in_backlog);
-        if (s->state == SESSION_CLOSED)
-            outbox_cut(&s->outbox);
-        else
-            session_too_slow(s);
-    }
 }

@@ -20,6 +20,7 @@ struct outbox {
     struct run first;         /* segment == NULL: empty */
     struct outbox_more *more; /* the runs after it, or NULL */
     uint32_t sent;            /* of the first run's bytes; first.from stays at a frame's start */
+    uint32_t behind_since;    /* its session's: the place would be empty; 0: not behind */
 };
 
 void frame_pool_init(struct frame_pool *pool);

@@ -48,8 +48,6 @@ int hub_connect(struct hub *hub, enum session_kind kind, struct outlet *outlet,
     s->kind = kind;
     s->outlet = outlet;
     s->claimed = identity;
-    list_init(&s->in_backlog);
-    timer_init(&s->timer);
     s->connected_ms = hub->now.wall_ms;
     count_state(s, 1);
     session_await_sign_in(s);
@@ -140,7 +138,7 @@ void hub_disconnect(struct session *s)
     detach(s);
     count_state(s, -1);
     outbox_done(&s->outbox);
-    list_unlink(&s->in_backlog);
+    session_is_even(s);
     session_drop_extras(s);
     slab_give(s);
 }
@@ -181,8 +179,7 @@ void session_too_slow(struct session *s)
 
 static void wake(struct session *s)
 {
-    if (list_empty(&s->in_backlog))
-        list_append(&session_hub(s)->backlog, &s->in_backlog);
+    session_is_behind(s);
     if (s->awake)
         return;
     s->awake = true;
@@ -339,7 +336,7 @@ void session_sent(struct session *s, size_t size)
 {
     outbox_sent(&s->outbox, size);
     if (outbox_empty(&s->outbox)) {
-        list_unlink(&s->in_backlog);
+        session_is_even(s);
         s->awake = false;
     }
     catchup_go_on(s);

@@ -52,8 +52,8 @@ struct extras {
 struct session {
     struct outlet *outlet;
     struct extras *extras;
-    int64_t expires_at_ms; /* of its token, by the wall clock */
-    struct outbox outbox;
+    int64_t expires_at_ms;     /* of its token, by the wall clock */
+    struct outbox outbox;      /* with when it began to hold anything */
     int64_t connected_ms : 48; /* by the wall clock */
     uint64_t state : 4;        /* enum session_state */
     uint64_t kind : 2;         /* enum session_kind */
@@ -68,7 +68,6 @@ struct session {
     };
     struct subject *subject; /* while signed in */
     uint32_t user_next, user_previous;
-    struct list in_backlog; /* while the outbox holds anything, oldest first */
     int64_t issued_at_ms;
     struct timer timer;
     union {
@@ -80,7 +79,7 @@ struct session {
     uint32_t heartbeat_ms; /* what auth_ok promised, whatever the setting has become */
 };
 
-_Static_assert(sizeof(struct session) <= 144, "an idle session is small");
+_Static_assert(sizeof(struct session) <= 120, "an idle session is small");
 
 /* How a session's frames look on the wire. DEFLATED is of live events only, and long ones: all else
  * of such a session is WEBSOCKET, in the same order of the same outbox. */
@@ -104,7 +103,8 @@ struct hub {
     enum bus_state bus;
     struct slab sessions;
     struct list leaving;
-    struct list backlog;
+    uint32_t behind_serial; /* of who fell behind last */
+    uint32_t behind_count;  /* of sessions: all whose outbox holds anything, but the relieved */
     struct timer_wheel wheel;
     int64_t housekeeping_ms; /* when it is next due */
     struct audience_index audience;
@@ -137,6 +137,26 @@ static inline void counter_sub(atomic_ullong *counter, unsigned long long less)
 static inline struct hub *session_hub(const struct session *s)
 {
     return slab_owner(s);
+}
+
+/* That a session falls behind and is even again comes with every event; that their order matters,
+ * only when the frame log is over its ceiling. So they are in no list: each knows when it was. */
+static inline void session_is_behind(struct session *s)
+{
+    struct hub *hub = session_hub(s);
+
+    if (s->outbox.behind_since)
+        return;
+    hub->behind_serial += hub->behind_serial == UINT32_MAX ? 2 : 1; /* 0 says that it is even */
+    s->outbox.behind_since = hub->behind_serial;
+    hub->behind_count++;
+}
+static inline void session_is_even(struct session *s)
+{
+    if (!s->outbox.behind_since)
+        return;
+    s->outbox.behind_since = 0;
+    session_hub(s)->behind_count--;
 }
 
 /* extras.c */
@@ -255,7 +275,7 @@ void enforce_drop(struct session *s);
 MUST_CHECK int fanout_view_json(const struct hub *hub, const struct event *event, enum view view,
                                 struct strbuf *scratch, struct bytes *ret);
 
-/* hub.c: closes who has been behind for longest while the frame log is over its ceiling. */
+/* relieve.c: closes who has been behind for longest while the frame log is over its ceiling. */
 void hub_relieve(struct hub *hub);
 
 #endif

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "base/random.h"
+#include "base/slab.h"
 #include "unit.h"
 
 #define TIMERS 200
@@ -15,7 +16,8 @@ struct model {
     bool set;
 };
 
-static struct model models[TIMERS];
+static struct model *models[TIMERS];
+static struct slab slab;
 static struct timer_wheel wheel;
 
 static int64_t model_deadline(struct timer *timer)
@@ -43,22 +45,21 @@ static int64_t model_next(void)
     int64_t next = INT64_MAX;
 
     for (int i = 0; i < TIMERS; i++)
-        if (models[i].set && models[i].deadline_ms < next)
-            next = models[i].deadline_ms;
+        if (models[i]->set && models[i]->deadline_ms < next)
+            next = models[i]->deadline_ms;
     return next;
 }
 
 /* Everything due comes, once, in order of deadline; nothing else does. */
 static void check_advance(int64_t now_ms)
 {
-    struct list due;
     int64_t before = wheel.now_ms, last = INT64_MIN;
+    struct timer *timer;
 
-    list_init(&due);
-    timer_wheel_advance(&wheel, now_ms, &due);
+    timer_wheel_advance(&wheel, now_ms);
     CHECK_EQ(wheel.now_ms, now_ms);
-    while (!list_empty(&due)) {
-        struct model *m = container_of(due.next, struct model, timer.link);
+    while ((timer = timer_wheel_take(&wheel))) {
+        struct model *m = container_of(timer, struct model, timer);
         int64_t deadline = m->deadline_ms;
 
         CHECK(m->set);
@@ -68,12 +69,11 @@ static void check_advance(int64_t now_ms)
         CHECK(deadline >= last);
         last = deadline;
         m->set = false;
-        list_unlink(&m->timer.link);
     }
     for (int i = 0; i < TIMERS; i++) {
-        CHECK_EQ(models[i].set, timer_is_set(&models[i].timer));
-        if (models[i].set)
-            CHECK(models[i].deadline_ms > now_ms);
+        CHECK_EQ(models[i]->set, timer_is_set(&models[i]->timer));
+        if (models[i]->set)
+            CHECK(models[i]->deadline_ms > now_ms);
     }
 }
 
@@ -87,11 +87,21 @@ static void check_next(void)
 
 static void models_init(int64_t now_ms)
 {
-    timer_wheel_init(&wheel, now_ms, model_deadline);
+    slab_init(&slab, sizeof(struct model), NULL);
+    timer_wheel_init(&wheel, now_ms, &slab, offsetof(struct model, timer), model_deadline);
     for (int i = 0; i < TIMERS; i++) {
-        timer_init(&models[i].timer);
-        models[i].set = false;
+        models[i] = slab_take(&slab);
+        assert_non_null(models[i]);
     }
+}
+
+static void models_done(void)
+{
+    for (int i = 0; i < TIMERS; i++) {
+        timer_cancel(&wheel, &models[i]->timer);
+        slab_give(models[i]);
+    }
+    slab_done(&slab);
 }
 
 static void run_random(uint64_t seed, unsigned far_bits, unsigned jump_bits)
@@ -100,7 +110,7 @@ static void run_random(uint64_t seed, unsigned far_bits, unsigned jump_bits)
 
     models_init((int64_t)(draw(&state) >> 24));
     for (int step = 0; step < 3000; step++) {
-        struct model *m = &models[draw(&state) % TIMERS];
+        struct model *m = models[draw(&state) % TIMERS];
         int64_t ahead = (int64_t)(draw(&state) & ((1ull << draw(&state) % far_bits) - 1));
 
         switch (draw(&state) % 8) {
@@ -128,6 +138,7 @@ static void run_random(uint64_t seed, unsigned far_bits, unsigned jump_bits)
         check_advance(timer_wheel_next(&wheel));
     }
     CHECK(model_next() == INT64_MAX);
+    models_done();
 }
 
 TEST(wheel_agrees_with_a_list_for_near_deadlines)
@@ -146,67 +157,76 @@ TEST(a_past_deadline_is_due_at_the_next_advance_also_of_no_time)
 {
     models_init(1000);
     for (int i = 0; i < 3; i++) {
-        set(&models[i], i == 0 ? INT64_MIN : i == 1 ? 999 : 1000);
-        models[i].set = true;
+        set(models[i], i == 0 ? INT64_MIN : i == 1 ? 999 : 1000);
+        models[i]->set = true;
     }
     CHECK_EQ(timer_wheel_next(&wheel), 1000);
     check_advance(1000);
     CHECK(timer_wheel_next(&wheel) == INT64_MAX);
+    models_done();
 }
 
 TEST(one_millisecond_keeps_the_order_of_setting_across_levels)
 {
-    struct list due;
-
     models_init(0);
     /* The same deadline set from four distances, so through different levels. */
     for (int i = 0; i < 4; i++) {
         static const int64_t at[] = {0, 300000, 304999, 305001};
 
-        list_init(&due);
-        timer_wheel_advance(&wheel, at[i], &due);
-        CHECK(list_empty(&due));
-        set(&models[i], 305002);
+        timer_wheel_advance(&wheel, at[i]);
+        CHECK(!timer_wheel_take(&wheel));
+        set(models[i], 305002);
     }
-    timer_wheel_advance(&wheel, 305002, &due);
-    for (int i = 0; i < 4; i++) {
-        CHECK(due.next == &models[i].timer.link);
-        list_unlink(due.next);
-    }
-    CHECK(list_empty(&due));
+    timer_wheel_advance(&wheel, 305002);
+    for (int i = 0; i < 4; i++)
+        CHECK(timer_wheel_take(&wheel) == &models[i]->timer);
+    CHECK(!timer_wheel_take(&wheel));
+    models_done();
+}
+
+TEST(what_is_not_taken_stays_due_before_what_comes_later)
+{
+    models_init(0);
+    for (int i = 0; i < 6; i++)
+        set(models[i], 10 + i / 2 * 1000);
+    for (int i = 0; i < 3; i++)
+        timer_wheel_advance(&wheel, 10 + i * 1000);
+    CHECK(timer_wheel_next(&wheel) == INT64_MAX);
+    timer_cancel(&wheel, &models[3]->timer);
+    for (int i = 0; i < 6; i++)
+        if (i != 3)
+            CHECK(timer_wheel_take(&wheel) == &models[i]->timer);
+    CHECK(!timer_wheel_take(&wheel));
+    models_done();
 }
 
 TEST(a_due_timer_may_be_cancelled_or_set_anew_by_its_neighbour)
 {
-    struct list due;
-
     models_init(5);
     for (int i = 0; i < 3; i++)
-        set(&models[i], 10);
-    list_init(&due);
-    timer_wheel_advance(&wheel, 10, &due);
-    list_unlink(&models[0].timer.link); /* runs, and changes the two others */
-    timer_cancel(&wheel, &models[1].timer);
-    set(&models[2], 20);
-    CHECK(list_empty(&due));
-    CHECK(!timer_is_set(&models[1].timer));
+        set(models[i], 10);
+    timer_wheel_advance(&wheel, 10);
+    CHECK(timer_wheel_take(&wheel) == &models[0]->timer); /* runs, and changes the two others */
+    CHECK(!timer_is_set(&models[0]->timer));
+    timer_cancel(&wheel, &models[1]->timer);
+    set(models[2], 20);
+    CHECK(!timer_wheel_take(&wheel));
+    CHECK(!timer_is_set(&models[1]->timer));
     CHECK(timer_wheel_next(&wheel) <= 20);
-    timer_cancel(&wheel, &models[2].timer);
-    timer_cancel(&wheel, &models[2].timer); /* twice is fine */
+    timer_cancel(&wheel, &models[2]->timer);
+    timer_cancel(&wheel, &models[2]->timer); /* twice is fine */
     CHECK(timer_wheel_next(&wheel) == INT64_MAX);
+    models_done();
 }
 
 TEST(the_end_of_time_is_a_deadline_like_any_other)
 {
-    struct list due;
-
     models_init(123456789);
-    set(&models[0], INT64_MAX);
-    list_init(&due);
+    set(models[0], INT64_MAX);
     for (int i = 0; i < 40; i++) {
-        timer_wheel_advance(&wheel, wheel.now_ms + (1ll << (i + 20)), &due);
-        CHECK(list_empty(&due));
-        CHECK(timer_is_set(&models[0].timer));
+        timer_wheel_advance(&wheel, wheel.now_ms + (1ll << (i + 20)));
+        CHECK(!timer_wheel_take(&wheel));
+        CHECK(timer_is_set(&models[0]->timer));
     }
-    timer_cancel(&wheel, &models[0].timer);
+    models_done();
 }

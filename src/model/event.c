@@ -29,6 +29,14 @@ size_t event_member_size_max(enum event_member member)
     return event_members[member].size_max;
 }
 
+int event_member_find(struct bytes text)
+{
+    for (int i = 0; i < EVENT_MEMBERS; i++)
+        if (bytes_equal(event_members[i].text, text))
+            return i;
+    return MCP_AUTH_E_NOT_FOUND;
+}
+
 static void put_u64(uint8_t *to, uint64_t value)
 {
     for (int i = 7; i >= 0; i--, value >>= 8)

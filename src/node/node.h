@@ -117,6 +117,12 @@ MUST_CHECK int node_ingest(struct node *node, struct bytes body, enum ingest_for
                            struct publication **ret, unsigned *ret_redacted,
                            struct ingest_problem *ret_problem);
 
+/* One event that stands in texts. */
+MUST_CHECK int node_ingest_texts(struct node *node, const struct event_texts *texts,
+                                 const struct event_context *context, struct bytes publisher_key,
+                                 struct publication **ret, unsigned *ret_redacted,
+                                 struct ingest_problem *ret_problem);
+
 /* Sums of all hubs and the bus; thread any. */
 struct node_stats {
     unsigned long long active_connections, waiting_connections, total_connections;

@@ -69,3 +69,15 @@ TEST(uuid7s_of_later_milliseconds_sort_later)
         memcpy(last, id, UUID_SIZE);
     }
 }
+
+/* More than the pool holds, twice over. */
+TEST(pooled_bytes_do_not_come_again)
+{
+    char ids[100][UUID_SIZE];
+
+    for (size_t i = 0; i < ARRAY_COUNT(ids); i++) {
+        uuid7(&random_pooled, 1, ids[i]);
+        for (size_t j = 0; j < i; j++)
+            CHECK(memcmp(ids[i], ids[j], UUID_SIZE) != 0);
+    }
+}

@@ -74,6 +74,8 @@ struct publication {
     slot_handle asker;                                          /* for done's own use */
     /* private */
     unsigned room;
+    struct event *first; /* room for one, which most have */
+    struct publish_answer first_answer;
     size_t bytes;    /* of its events */
     uint64_t last_n; /* it is news when this number is */
     struct node *node;

@@ -35,58 +35,73 @@ static int error_of(enum publication_result result)
     return MCP_AUTH_E_FULL;
 }
 
-/* "id\0position\0" for each, and pointers to them: what the callback is given. */
-struct told {
-    mcp_auth_published_event *events;
-    char *texts;
+/* What the callback is given of each event, and the texts of that. */
+struct told_texts {
+    char id[EVENT_ID_SIZE_MAX + 1], position[POSITION_SIZE + 1];
 };
 
-#define TOLD_TEXT_SIZE (EVENT_ID_SIZE_MAX + 1 + POSITION_SIZE + 1)
+struct told {
+    mcp_auth_published_event *events, one;
+    struct told_texts *texts, one_texts; /* a batch of one needs no memory */
+};
 
 static int told_make(struct told *told, const struct publication *publication)
 {
-    told->events = calloc(publication->count, sizeof *told->events);
-    told->texts = calloc(publication->count, TOLD_TEXT_SIZE); /* the zeros terminate */
+    bool many = publication->count > 1;
+
+    told->events = many ? malloc(publication->count * sizeof *told->events) : &told->one;
+    told->texts = many ? malloc(publication->count * sizeof *told->texts) : &told->one_texts;
     if (!told->events || !told->texts)
         return MCP_AUTH_E_NOMEM;
     for (unsigned i = 0; i < publication->count; i++) {
-        char *id = told->texts + i * TOLD_TEXT_SIZE, *position = id + EVENT_ID_SIZE_MAX + 1;
-        struct bytes text = publication->events[i]->id;
+        struct told_texts *texts = &told->texts[i];
+        struct bytes id = publication->events[i]->id;
 
-        assert(text.size <= EVENT_ID_SIZE_MAX);
-        memcpy(id, text.data, text.size);
-        position_write(&publication->answers[i].at, position);
+        assert(id.size <= EVENT_ID_SIZE_MAX);
+        memcpy(texts->id, id.data, id.size);
+        texts->id[id.size] = '\0';
+        position_write(&publication->answers[i].at, texts->position);
+        texts->position[POSITION_SIZE] = '\0';
         told->events[i] = (mcp_auth_published_event){
-            .id = id,
-            .position = position,
+            .id = texts->id,
+            .position = texts->position,
             .duplicate = publication->answers[i].outcome == PUBLISH_DUPLICATE,
         };
     }
     return 0;
 }
 
+static void told_done(struct told *told)
+{
+    if (told->events != &told->one)
+        free(told->events);
+    if (told->texts != &told->one_texts)
+        free(told->texts);
+}
+
 /* In a worker's thread. */
 static void host_published(struct publication *publication, void *owner)
 {
     struct host_publication *host = owner;
-    struct told told = {0};
 
     if (host->done) {
+        struct told told;
         mcp_auth_published published = {
             .size = sizeof published,
             .error = error_of(publication->result),
             .failed_index = publication->failed_index,
         };
 
+        told.events = NULL;
+        told.texts = NULL;
         /* Without memory for the list the rest is told all the same: it is published. */
         if (published.error == 0 && told_make(&told, publication) == 0) {
             published.count = publication->count;
             published.events = told.events;
         }
         host->done(host->owner, &published);
+        told_done(&told);
     }
-    free(told.events);
-    free(told.texts);
     free(host);
     publication_free(publication);
 }

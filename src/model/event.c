@@ -310,9 +310,10 @@ int event_new(struct event **ret, const struct event_fields *fields, struct byte
     assert(json.size >= 2 && json.data[json.size - 1] == '}');
 
     size = event_size(fields, json, rule);
-    event = calloc(1, size);
+    event = malloc(size);
     if (!event)
         return MCP_AUTH_E_NOMEM;
+    *event = (struct event){0};
     atomic_init(&event->refs, 1);
     event->size = size;
     event->type = fields->type;

@@ -251,8 +251,9 @@ static int take_texts(struct event_texts *texts, const mcp_auth_event *event, ch
     if (r == 0)
         r = take_text(&texts->id, "id", event->id, problem, problem_size);
     for (int i = 0; i < EVENT_MEMBERS && r == 0; i++)
-        r = take_text(&texts->members[i], event_member_text((enum event_member)i).data, members[i],
-                      problem, problem_size);
+        if (members[i])
+            r = take_text(&texts->members[i], event_member_text((enum event_member)i).data,
+                          members[i], problem, problem_size);
     return r < 0 ? r : take_data(&texts->data, event->data, problem, problem_size);
 }
 

@@ -3,6 +3,7 @@
 #include "base/random.h"
 
 #include "base/bytes.h"
+#include "base/compiler.h"
 #include "unit.h"
 
 TEST(the_kernel_gives_different_bytes_each_time)

@@ -30,18 +30,25 @@ static uint32_t value_of(char c)
 
 void base64url_encode(const void *data, size_t size, char *ret)
 {
-    const uint8_t *p = data;
-    uint32_t bits = 0;
-    unsigned held = 0;
+    const uint8_t *p = data, *end = p + size / 3 * 3;
+    unsigned left = (unsigned)(size % 3);
+    uint32_t bits;
     char *to = ret;
 
-    for (size_t i = 0; i < size; i++) {
-        bits = bits << 8 | p[i];
-        for (held += 8; held >= 6; held -= 6)
-            *to++ = alphabet[bits >> (held - 6) & 63];
+    for (; p < end; p += 3, to += 4) {
+        bits = (uint32_t)p[0] << 16 | (uint32_t)p[1] << 8 | p[2];
+        to[0] = alphabet[bits >> 18];
+        to[1] = alphabet[bits >> 12 & 63];
+        to[2] = alphabet[bits >> 6 & 63];
+        to[3] = alphabet[bits & 63];
     }
-    if (held > 0)
-        *to++ = alphabet[bits << (6 - held) & 63];
+    if (left > 0) {
+        bits = (uint32_t)p[0] << 16 | (left == 2 ? (uint32_t)p[1] << 8 : 0);
+        *to++ = alphabet[bits >> 18];
+        *to++ = alphabet[bits >> 12 & 63];
+        if (left == 2)
+            *to++ = alphabet[bits >> 6 & 63];
+    }
     assert((size_t)(to - ret) == BASE64URL_SIZE(size));
 }
 

@@ -38,6 +38,27 @@ uint64_t clock_mono_ns(void)
     return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
+#define DAY_S 86400
+
+struct date {
+    unsigned year, month, day;
+};
+
+/* The day of the Gregorian calendar, of the years 0 to 9999, so many days after 1970-01-01. Years
+ * begin in March here, so that the day that is added comes last; they repeat every 400, an era. */
+static struct date date_of(int64_t days)
+{
+    unsigned since = (unsigned)(days + 719468 + 146097); /* -0400-03-01, before all of them */
+    unsigned of_era = since % 146097;
+    unsigned year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
+    unsigned of_year = of_era - (365 * year + year / 4 - year / 100);
+    unsigned month = (5 * of_year + 2) / 153, day = of_year - (153 * month + 2) / 5 + 1;
+
+    year += since / 146097 * 400 - 400;
+    month = month < 10 ? month + 3 : month - 9;
+    return (struct date){year + (month <= 2), month, day};
+}
+
 static char *put_digits(char *to, unsigned value, unsigned digits, char after)
 {
     for (unsigned i = digits; i-- > 0; value /= 10)
@@ -48,9 +69,9 @@ static char *put_digits(char *to, unsigned value, unsigned digits, char after)
 
 void clock_rfc3339(int64_t wall_ms, char ret[CLOCK_RFC3339_SIZE])
 {
-    struct tm tm = {0};
-    time_t seconds;
-    int64_t ms;
+    int64_t ms, seconds, days;
+    unsigned of_day;
+    struct date date;
     char *p = ret;
 
     if (wall_ms < YEAR_0_MS)
@@ -58,16 +79,18 @@ void clock_rfc3339(int64_t wall_ms, char ret[CLOCK_RFC3339_SIZE])
     if (wall_ms > YEAR_9999_MS)
         wall_ms = YEAR_9999_MS;
     ms = (wall_ms % 1000 + 1000) % 1000; /* rounds down before 1970 as well */
-    seconds = (time_t)((wall_ms - ms) / 1000);
-    gmtime_r(&seconds, &tm);
+    seconds = (wall_ms - ms) / 1000;
+    of_day = (unsigned)((seconds % DAY_S + DAY_S) % DAY_S);
+    days = (seconds - (int64_t)of_day) / DAY_S;
+    date = date_of(days);
 
-    /* By hand: it is written once per event, and snprintf would be most of the cost. */
-    p = put_digits(p, (unsigned)(tm.tm_year + 1900), 4, '-');
-    p = put_digits(p, (unsigned)(tm.tm_mon + 1), 2, '-');
-    p = put_digits(p, (unsigned)tm.tm_mday, 2, 'T');
-    p = put_digits(p, (unsigned)tm.tm_hour, 2, ':');
-    p = put_digits(p, (unsigned)tm.tm_min, 2, ':');
-    p = put_digits(p, (unsigned)tm.tm_sec, 2, '.');
+    /* By hand: it is written once per event, and snprintf or gmtime would be most of the cost. */
+    p = put_digits(p, date.year, 4, '-');
+    p = put_digits(p, date.month, 2, '-');
+    p = put_digits(p, date.day, 2, 'T');
+    p = put_digits(p, of_day / 3600, 2, ':');
+    p = put_digits(p, of_day / 60 % 60, 2, ':');
+    p = put_digits(p, of_day % 60, 2, '.');
     p = put_digits(p, (unsigned)ms, 3, 'Z');
     *p = '\0';
     assert(p == ret + CLOCK_RFC3339_SIZE - 1);

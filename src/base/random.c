@@ -2,6 +2,7 @@
 /* random.c: random bytes from the kernel, and ids made of them; tests give a seed instead. */
 #include "base/random.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +27,26 @@ static void kernel_fill(void *owner, void *data, size_t size)
 }
 
 const struct random random_kernel = {kernel_fill, NULL};
+
+#define POOL_SIZE 320u /* of 32 ids */
+
+static void pooled_fill(void *owner, void *data, size_t size)
+{
+    static _Thread_local struct {
+        uint8_t bytes[POOL_SIZE];
+        size_t left;
+    } pool;
+
+    assert(size <= POOL_SIZE);
+    if (pool.left < size) {
+        kernel_fill(owner, pool.bytes, POOL_SIZE);
+        pool.left = POOL_SIZE;
+    }
+    pool.left -= size;
+    memcpy(data, pool.bytes + pool.left, size);
+}
+
+const struct random random_pooled = {pooled_fill, NULL};
 
 /* SplitMix64 (Steele, Lea and Flood, 2014). */
 static uint64_t splitmix64(uint64_t *state)

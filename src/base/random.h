@@ -15,6 +15,11 @@ struct random {
 /* getrandom(2). Thread any. The kernel cannot fail it once booted; that is an assert. */
 extern const struct random random_kernel;
 
+/* The same, asked for ahead of need, for each thread: a system call for ten bytes takes as long as
+ * one for a few hundred. For ids, which are no secrets; a forked child would repeat some. Thread
+ * any. */
+extern const struct random random_pooled;
+
 /* A repeatable stream (SplitMix64), for tests only. `state` must outlive the result. */
 struct random random_seeded(uint64_t *state);
 

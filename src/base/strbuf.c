@@ -57,7 +57,7 @@ static inline bool has_room(const struct strbuf *sb, size_t size)
 
 /* Makes room for `size` more bytes, or sets the failure. Allocates even for none, so that the
  * caller always has a byte for the NUL. */
-static int strbuf_grow(struct strbuf *sb, size_t size)
+int strbuf_grow(struct strbuf *sb, size_t size)
 {
     size_t needed, room;
     char *data;
@@ -139,17 +139,6 @@ void strbuf_printf(struct strbuf *sb, const char *format, ...)
         assert(size >= 0 && (size_t)size <= sb->room - sb->size);
     }
     sb->size += (size_t)size;
-}
-
-char *strbuf_reserve(struct strbuf *sb, size_t size)
-{
-    return strbuf_grow(sb, size) == 0 ? sb->data + sb->size : NULL;
-}
-
-void strbuf_added(struct strbuf *sb, size_t size)
-{
-    assert(!sb->error && size <= sb->room - sb->size);
-    sb->size += size;
 }
 
 void strbuf_drop_front(struct strbuf *sb, size_t size)

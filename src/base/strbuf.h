@@ -3,6 +3,7 @@
 #ifndef BASE_STRBUF_H
 #define BASE_STRBUF_H
 
+#include <assert.h>
 #include <stdbool.h>
 
 #include "base/bytes.h"
@@ -30,10 +31,25 @@ void strbuf_putc(struct strbuf *sb, char c);
 void strbuf_put_bytes(struct strbuf *sb, struct bytes b);
 void strbuf_printf(struct strbuf *sb, const char *format, ...) PRINTF_LIKE(2, 3);
 
+/* Private: makes room for `size` more bytes and the NUL, or returns the sticky failure. */
+MUST_CHECK int strbuf_grow(struct strbuf *sb, size_t size);
+
 /* Room for `size` more bytes at the end, to be written by the caller, who then calls
  * strbuf_added. NULL after a failure. */
-MUST_CHECK char *strbuf_reserve(struct strbuf *sb, size_t size);
-void strbuf_added(struct strbuf *sb, size_t size);
+MUST_CHECK static inline char *strbuf_reserve(struct strbuf *sb, size_t size)
+{
+    /* The usual case costs no call: a frame is put together of fifty pieces. */
+    if (!sb->error && sb->data && size <= sb->room - sb->size)
+        return sb->data + sb->size;
+    return strbuf_grow(sb, size) == 0 ? sb->data + sb->size : NULL;
+}
+
+static inline void strbuf_added(struct strbuf *sb, size_t size)
+{
+    assert(!sb->error && size <= sb->room - sb->size);
+    sb->size += size;
+}
+
 void strbuf_drop_front(struct strbuf *sb, size_t size);
 
 static inline struct bytes strbuf_bytes(const struct strbuf *sb)

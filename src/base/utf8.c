@@ -58,9 +58,11 @@ bool utf8_feed(struct utf8 *state, const void *data, size_t size)
                 break;
             i += 8;
         }
+        while (i < size && p[i] < 0x80)
+            i++;
         if (i == size)
             break;
-        if (p[i] >= 0x80 && !utf8_begin(state, p[i]))
+        if (!utf8_begin(state, p[i]))
             return false;
         i++;
     }

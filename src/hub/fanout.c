@@ -172,8 +172,9 @@ static void deliver_all(struct hub *hub, struct audience *audience, struct fanou
     }
 }
 
+/* Who is met by the last key is met by no other. */
 static void deliver_user(struct hub *hub, struct bytes key, struct fanout_frames *frames,
-                         enum view view)
+                         enum view view, bool last)
 {
     struct session *s = user_index_find(&hub->users, key), *next;
 
@@ -181,19 +182,19 @@ static void deliver_user(struct hub *hub, struct bytes key, struct fanout_frames
         next = user_next(s);
         if (s->met || s->authority->visited == hub->fanout_serial)
             continue;
-        s->met = true;
+        s->met = !last;
         deliver(hub, s, frames, view);
     }
 }
 
 static void deliver_key(struct hub *hub, const struct audience_key *key,
-                        struct fanout_frames *frames)
+                        struct fanout_frames *frames, bool last)
 {
     struct audience *audience;
     size_t size = 0;
 
     if (key->kind == AUDIENCE_USER) {
-        deliver_user(hub, key->text, frames, key->view);
+        deliver_user(hub, key->text, frames, key->view, last);
         return;
     }
     audience = audience_index_find(&hub->audience, key->text);
@@ -209,7 +210,7 @@ static void deliver_key(struct hub *hub, const struct audience_key *key,
 /* Those who were met and are still here. */
 static void forget_met(const struct hub *hub, const struct event *event)
 {
-    for (unsigned i = 0; i < event->audience_count; i++) {
+    for (unsigned i = 0; i + 1 < event->audience_count; i++) {
         struct session *s = event->audience[i].kind == AUDIENCE_USER
                                 ? user_index_find(&hub->users, event->audience[i].text)
                                 : NULL;
@@ -231,7 +232,7 @@ void hub_announce(struct hub *hub, const struct entry *entry)
     hub_meet_tenant(hub, event->tenant);
     counter_add(&hub->counters.events_announced, 1);
     for (unsigned i = 0; i < event->audience_count; i++)
-        deliver_key(hub, &event->audience[i], &frames);
+        deliver_key(hub, &event->audience[i], &frames, i + 1 == event->audience_count);
     forget_met(hub, event);
     enforce_announced(hub, &frames);
     frames_done(&frames);

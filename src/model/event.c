@@ -29,6 +29,14 @@ size_t event_member_size_max(enum event_member member)
     return event_members[member].size_max;
 }
 
+int event_member_find(struct bytes text)
+{
+    for (int i = 0; i < EVENT_MEMBERS; i++)
+        if (bytes_equal(event_members[i].text, text))
+            return i;
+    return MCP_AUTH_E_NOT_FOUND;
+}
+
 static void put_u64(uint8_t *to, uint64_t value)
 {
     for (int i = 7; i >= 0; i--, value >>= 8)
@@ -302,9 +310,10 @@ int event_new(struct event **ret, const struct event_fields *fields, struct byte
     assert(json.size >= 2 && json.data[json.size - 1] == '}');
 
     size = event_size(fields, json, rule);
-    event = calloc(1, size);
+    event = malloc(size);
     if (!event)
         return MCP_AUTH_E_NOMEM;
+    *event = (struct event){0};
     atomic_init(&event->refs, 1);
     event->size = size;
     event->type = fields->type;

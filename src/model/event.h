@@ -35,6 +35,7 @@ enum event_member { EVENT_MEMBER_LIST(EVENT_MEMBER_ENTRY) EVENT_MEMBERS };
 
 struct bytes event_member_text(enum event_member member);
 size_t event_member_size_max(enum event_member member);
+int event_member_find(struct bytes text); /* MCP_AUTH_E_NOT_FOUND */
 
 /* What an event is made of; all borrowed. Absent members have data == NULL. */
 struct event_fields {

@@ -2,6 +2,8 @@
 /* position.c: positions as text and back, and the check of the event at one. */
 #include "model/position.h"
 
+#include <endian.h>
+
 #include "base/base64url.h"
 #include "base/siphash.h"
 #include "mcp_auth/error.h"
@@ -11,17 +13,16 @@ _Static_assert(BASE64URL_SIZE(POSITION_BYTES) == POSITION_SIZE, "a position fill
 
 static void put_u64(uint8_t *to, uint64_t value)
 {
-    for (int i = 7; i >= 0; i--, value >>= 8)
-        to[i] = (uint8_t)value;
+    value = htobe64(value);
+    memcpy(to, &value, sizeof value);
 }
 
 static uint64_t get_u64(const uint8_t *from)
 {
-    uint64_t value = 0;
+    uint64_t value;
 
-    for (int i = 0; i < 8; i++)
-        value = value << 8 | from[i];
-    return value;
+    memcpy(&value, from, sizeof value);
+    return be64toh(value);
 }
 
 /* A fixed key: the check must be equal on every instance, and guards against lost histories, not

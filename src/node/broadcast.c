@@ -16,6 +16,8 @@ struct pending {
     unsigned unanswered;
 };
 
+#define SPARES_KEPT 16u
+
 struct broadcast {
     unsigned hubs_count;
     struct history *history;
@@ -47,13 +49,18 @@ static void pending_free(struct broadcast *b, struct pending *pending)
     list_unlink(&pending->in_order);
     b->pending_count--;
     event_unref(pending->entry.event);
-    free(pending);
+    if (b->spare_count < SPARES_KEPT) {
+        list_append(&b->spare, &pending->in_order);
+        b->spare_count++;
+    } else {
+        free(pending);
+    }
 }
 
 int broadcast_reserve(struct broadcast *b, size_t count)
 {
     while (b->spare_count < count) {
-        struct pending *pending = calloc(1, sizeof *pending);
+        struct pending *pending = malloc(sizeof *pending);
 
         if (!pending)
             return MCP_AUTH_E_NOMEM;
@@ -119,6 +126,7 @@ void broadcast_entry(struct broadcast *b, const struct entry *entry)
     assert(entry->n == b->last_n + 1);
     b->last_n = entry->n;
     pending->entry = *entry;
+    pending->unanswered = 0;
     event_ref(entry->event);
     list_append(&b->pending, &pending->in_order);
     b->pending_count++;

@@ -10,9 +10,6 @@
 #include "wire/event_in.h"
 #include "wire/event_out.h"
 
-/* Random bytes of so many ids are asked of the kernel at once: it takes as long for ten bytes. */
-#define POOL_SIZE (16u * 10u)
-
 /* A batch being taken in. After the first `error`, of which `problem` speaks, the rest of the body
  * is only passed over. */
 struct ingest {
@@ -23,24 +20,8 @@ struct ingest {
     unsigned redacted;
     int error;
     struct ingest_problem problem;
-    struct random pooled;
-    uint8_t pool[POOL_SIZE];
-    size_t pool_left;
-    char texts[]; /* of context */
+    char texts[]; /* of context, when it outlives the caller's */
 };
-
-static void pool_fill(void *owner, void *data, size_t size)
-{
-    struct ingest *ingest = owner;
-
-    assert(size <= POOL_SIZE);
-    if (ingest->pool_left < size) {
-        random_kernel.fill(random_kernel.owner, ingest->pool, POOL_SIZE);
-        ingest->pool_left = POOL_SIZE;
-    }
-    ingest->pool_left -= size;
-    memcpy(data, ingest->pool + ingest->pool_left, size);
-}
 
 static int problem_set(struct ingest_problem *problem, int index, enum error_code code,
                        const char *reason, int error)
@@ -52,9 +33,10 @@ static int problem_set(struct ingest_problem *problem, int index, enum error_cod
     return error;
 }
 
-/* One object, which json_check has found good. */
-static int take_one(struct ingest *ingest, struct bytes object)
+/* One object, which json_check has found good; or, when `texts` is not NULL, those. */
+static int take_one(struct ingest *ingest, struct bytes object, const struct event_texts *texts)
 {
+    struct event_problem *problem = &ingest->problem.event;
     unsigned redacted = 0;
     struct event *event;
     int r;
@@ -63,7 +45,8 @@ static int take_one(struct ingest *ingest, struct bytes object)
     if (r < 0)
         return r;
     ingest->problem.index = (int)ingest->publication->count;
-    r = event_in(&event, object, &ingest->context, &redacted, &ingest->problem.event);
+    r = texts ? event_in_texts(&event, texts, &ingest->context, &redacted, problem)
+              : event_in(&event, object, &ingest->context, &redacted, problem);
     if (r < 0)
         return r;
     ingest->redacted += redacted;
@@ -117,7 +100,7 @@ static int take_line(struct ingest *ingest, struct bytes line)
         return problem_set(&ingest->problem, index, ERROR_TOO_LARGE, "an event has at most 64 KiB",
                            MCP_AUTH_E_TOO_BIG);
     r = check_json(ingest, line, index);
-    return r < 0 ? r : take_one(ingest, line);
+    return r < 0 ? r : take_one(ingest, line, NULL);
 }
 
 void ingest_arrives(struct ingest *ingest, struct strbuf *body)
@@ -159,7 +142,7 @@ static int take_whole(struct ingest *ingest, struct bytes body)
         return r;
     value = json_walk_value(body);
     if (value.data[0] != '[')
-        return take_one(ingest, value);
+        return take_one(ingest, value, NULL);
     walk = json_walk(value);
     while (count <= BATCH_EVENTS_MAX && json_walk_element(&walk, &element))
         count++;
@@ -167,7 +150,7 @@ static int take_whole(struct ingest *ingest, struct bytes body)
         return too_many(ingest);
     walk = json_walk(value);
     while (r == 0 && json_walk_element(&walk, &element))
-        r = take_one(ingest, element);
+        r = take_one(ingest, element, NULL);
     return r;
 }
 
@@ -216,31 +199,45 @@ static struct bytes copy_text(char **at, struct bytes text)
     return copy;
 }
 
+/* Borrows what the context borrows. */
+static int ingest_init(struct ingest *ingest, struct node *node, enum ingest_form form,
+                       const struct event_context *context, struct bytes publisher_key)
+{
+    int r;
+
+    *ingest = (struct ingest){.node = node, .form = form, .context = *context};
+    r = publication_new(&ingest->publication, publisher_key);
+    if (r < 0)
+        return r;
+    ingest->context.policy = node_policy(node); /* one for the whole batch */
+    ingest->context.redaction = &node->redaction;
+    ingest->context.random = &random_pooled;
+    return 0;
+}
+
+static void ingest_done(struct ingest *ingest)
+{
+    policy_unref(ingest->context.policy);
+    publication_free(ingest->publication);
+}
+
 int ingest_new(struct ingest **ret, struct node *node, enum ingest_form form,
                const struct event_context *context, struct bytes publisher_key)
 {
-    struct ingest *ingest =
-        calloc(1, sizeof *ingest + context->tenant.size + context->publisher.size);
+    struct ingest *ingest = malloc(sizeof *ingest + context->tenant.size + context->publisher.size);
     char *at;
     int r;
 
     if (!ingest)
         return MCP_AUTH_E_NOMEM;
-    ingest->node = node;
-    ingest->form = form;
-    ingest->pooled = (struct random){pool_fill, ingest};
-    ingest->context = *context;
+    r = ingest_init(ingest, node, form, context, publisher_key);
+    if (r < 0) {
+        free(ingest);
+        return r;
+    }
     at = ingest->texts;
     ingest->context.tenant = copy_text(&at, context->tenant);
     ingest->context.publisher = copy_text(&at, context->publisher);
-    ingest->context.policy = node_policy(node); /* one for the whole batch */
-    ingest->context.redaction = &node->redaction;
-    ingest->context.random = &ingest->pooled;
-    r = publication_new(&ingest->publication, publisher_key);
-    if (r < 0) {
-        ingest_free(ingest);
-        return r;
-    }
     *ret = ingest;
     return 0;
 }
@@ -249,8 +246,7 @@ void ingest_free(struct ingest *ingest)
 {
     if (!ingest)
         return;
-    policy_unref(ingest->context.policy);
-    publication_free(ingest->publication);
+    ingest_done(ingest);
     free(ingest);
 }
 
@@ -261,13 +257,10 @@ static void stamp(struct ingest *ingest, int64_t wall_ms)
         event_out_stamp(ingest->publication->events[i], wall_ms);
 }
 
-int ingest_end(struct ingest *ingest, struct bytes rest, int64_t wall_ms, struct publication **ret,
-               unsigned *ret_redacted, struct ingest_problem *ret_problem)
+/* All of it was taken with `r`. */
+static int hand_over(struct ingest *ingest, int r, int64_t wall_ms, struct publication **ret,
+                     unsigned *ret_redacted, struct ingest_problem *ret_problem)
 {
-    int r = ingest->error;
-
-    if (r == 0)
-        r = ingest->form == INGEST_NDJSON ? take_lines(ingest, rest) : take_whole(ingest, rest);
     if (r == 0 && ingest->publication->count == 0)
         r = problem_set(&ingest->problem, -1, ERROR_BAD_REQUEST, "there is no event in it",
                         MCP_AUTH_E_INVALID);
@@ -288,17 +281,43 @@ int ingest_end(struct ingest *ingest, struct bytes rest, int64_t wall_ms, struct
     return 0;
 }
 
+int ingest_end(struct ingest *ingest, struct bytes rest, int64_t wall_ms, struct publication **ret,
+               unsigned *ret_redacted, struct ingest_problem *ret_problem)
+{
+    int r = ingest->error;
+
+    if (r == 0)
+        r = ingest->form == INGEST_NDJSON ? take_lines(ingest, rest) : take_whole(ingest, rest);
+    return hand_over(ingest, r, wall_ms, ret, ret_redacted, ret_problem);
+}
+
 int node_ingest(struct node *node, struct bytes body, enum ingest_form form,
                 const struct event_context *context, struct bytes publisher_key,
                 struct publication **ret, unsigned *ret_redacted,
                 struct ingest_problem *ret_problem)
 {
-    struct ingest *ingest;
-    int r = ingest_new(&ingest, node, form, context, publisher_key);
+    struct ingest ingest;
+    int r = ingest_init(&ingest, node, form, context, publisher_key);
 
     if (r < 0)
         return r;
-    r = ingest_end(ingest, body, context->wall_ms, ret, ret_redacted, ret_problem);
-    ingest_free(ingest);
+    r = ingest_end(&ingest, body, context->wall_ms, ret, ret_redacted, ret_problem);
+    ingest_done(&ingest);
+    return r;
+}
+
+int node_ingest_texts(struct node *node, const struct event_texts *texts,
+                      const struct event_context *context, struct bytes publisher_key,
+                      struct publication **ret, unsigned *ret_redacted,
+                      struct ingest_problem *ret_problem)
+{
+    struct ingest ingest;
+    int r = ingest_init(&ingest, node, INGEST_JSON, context, publisher_key);
+
+    if (r < 0)
+        return r;
+    r = hand_over(&ingest, take_one(&ingest, (struct bytes){0}, texts), context->wall_ms, ret,
+                  ret_redacted, ret_problem);
+    ingest_done(&ingest);
     return r;
 }

@@ -74,6 +74,8 @@ struct publication {
     slot_handle asker;                                          /* for done's own use */
     /* private */
     unsigned room;
+    struct event *first; /* room for one, which most have */
+    struct publish_answer first_answer;
     size_t bytes;    /* of its events */
     uint64_t last_n; /* it is news when this number is */
     struct node *node;
@@ -116,6 +118,12 @@ MUST_CHECK int node_ingest(struct node *node, struct bytes body, enum ingest_for
                            const struct event_context *context, struct bytes publisher_key,
                            struct publication **ret, unsigned *ret_redacted,
                            struct ingest_problem *ret_problem);
+
+/* One event that stands in texts. */
+MUST_CHECK int node_ingest_texts(struct node *node, const struct event_texts *texts,
+                                 const struct event_context *context, struct bytes publisher_key,
+                                 struct publication **ret, unsigned *ret_redacted,
+                                 struct ingest_problem *ret_problem);
 
 /* Sums of all hubs and the bus; thread any. */
 struct node_stats {

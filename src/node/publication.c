@@ -13,10 +13,13 @@ static struct publication *publication_of(struct note *note)
 
 int publication_new(struct publication **ret, struct bytes publisher_key)
 {
-    struct publication *publication = calloc(1, sizeof *publication + publisher_key.size);
+    struct publication *publication = malloc(sizeof *publication + publisher_key.size);
 
     if (!publication)
         return MCP_AUTH_E_NOMEM;
+    *publication = (struct publication){.room = 1};
+    publication->events = &publication->first;
+    publication->answers = &publication->first_answer;
     publication->publisher_key = (struct bytes){publication->key, publisher_key.size};
     if (publisher_key.size > 0)
         memcpy(publication->key, publisher_key.data, publisher_key.size);
@@ -24,21 +27,33 @@ int publication_new(struct publication **ret, struct bytes publisher_key)
     return 0;
 }
 
+static void lists_free(struct publication *publication)
+{
+    if (publication->events == &publication->first)
+        return;
+    free(publication->events);
+    free(publication->answers);
+}
+
 int publication_reserve(struct publication *publication)
 {
-    unsigned room = publication->room ? publication->room * 4 : 1;
+    unsigned room = publication->room * 4;
     struct publish_answer *answers;
     struct event **events;
 
     if (publication->count < publication->room)
         return 0;
-    events = realloc(publication->events, room * sizeof *events);
-    if (!events)
+    events = malloc(room * sizeof *events);
+    answers = malloc(room * sizeof *answers);
+    if (!events || !answers) {
+        free(events);
+        free(answers);
         return MCP_AUTH_E_NOMEM;
+    }
+    /* Answers come when all events are there. */
+    memcpy(events, publication->events, publication->count * sizeof *events);
+    lists_free(publication);
     publication->events = events;
-    answers = realloc(publication->answers, room * sizeof *answers);
-    if (!answers)
-        return MCP_AUTH_E_NOMEM;
     publication->answers = answers;
     publication->room = room;
     return 0;
@@ -57,8 +72,7 @@ void publication_free(struct publication *publication)
         return;
     for (unsigned i = 0; i < publication->count; i++)
         event_unref(publication->events[i]);
-    free(publication->events);
-    free(publication->answers);
+    lists_free(publication);
     free(publication);
 }
 

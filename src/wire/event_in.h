@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* event_in.h: a publisher's JSON to a checked, stamped, redacted and composed event. */
+/* event_in.h: what a publisher gives to a checked, stamped, redacted and composed event. */
 #ifndef WIRE_EVENT_IN_H
 #define WIRE_EVENT_IN_H
 
@@ -33,5 +33,17 @@ struct event_problem {
 MUST_CHECK int event_in(struct event **ret, struct bytes object,
                         const struct event_context *context, unsigned *ret_redacted,
                         struct event_problem *ret_problem);
+
+/* An event that its publisher holds in texts, of UTF-8; absent ones are left out. */
+struct event_texts {
+    struct bytes type, id;
+    struct bytes members[EVENT_MEMBERS];
+    struct bytes data; /* as json_walk_value gives what json_check has found good */
+};
+
+/* The same for texts. */
+MUST_CHECK int event_in_texts(struct event **ret, const struct event_texts *texts,
+                              const struct event_context *context, unsigned *ret_redacted,
+                              struct event_problem *ret_problem);
 
 #endif

@@ -3,6 +3,7 @@
 #include "base/random.h"
 
 #include "base/bytes.h"
+#include "base/compiler.h"
 #include "unit.h"
 
 TEST(the_kernel_gives_different_bytes_each_time)
@@ -67,5 +68,17 @@ TEST(uuid7s_of_later_milliseconds_sort_later)
         uuid7(&random, ms, id);
         CHECK(memcmp(last, id, UUID_SIZE) < 0);
         memcpy(last, id, UUID_SIZE);
+    }
+}
+
+/* More than the pool holds, twice over. */
+TEST(pooled_bytes_do_not_come_again)
+{
+    char ids[100][UUID_SIZE];
+
+    for (size_t i = 0; i < ARRAY_COUNT(ids); i++) {
+        uuid7(&random_pooled, 1, ids[i]);
+        for (size_t j = 0; j < i; j++)
+            CHECK(memcmp(ids[i], ids[j], UUID_SIZE) != 0);
     }
 }

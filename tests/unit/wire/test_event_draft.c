@@ -77,7 +77,7 @@ TEST(texts_are_refused_in_the_words_for_json)
     for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
         CHECK(publish_texts(&p, &rows[i].texts) < 0);
         CHECK_EQ(p.problem.code, rows[i].code);
-        CHECK(bytes_equal(bytes_of(p.problem.member), bytes_of(rows[i].member)));
-        CHECK(bytes_equal(bytes_of(p.problem.reason), bytes_of(rows[i].reason)));
+        assert_string_equal(p.problem.member, rows[i].member);
+        assert_string_equal(p.problem.reason, rows[i].reason);
     }
 }

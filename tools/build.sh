@@ -54,6 +54,10 @@ if [ ! -f "$dir/build.ninja" ]; then
 elif [ -n "$prefix" ]; then
     meson configure "$dir" "--prefix=$prefix"
 fi
+# A folder that was made without CI would let warnings pass.
+if [ "$werror" = true ] && ! grep -q '"werror", "value": true' "$dir/meson-info/intro-buildoptions.json"; then
+    meson configure "$dir" -Dwerror=true
+fi
 ninja --quiet -C "$dir" ${target:+"$target"}
 
 # The echo server for outside suites has one name, whatever was built; release is the fast one.

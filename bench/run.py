@@ -171,6 +171,7 @@ class Bout:
             except RuntimeError as why:
                 self.failures.append(f"pair {number}: {why}")
                 running.remove(arm)
+                arm.close()
         for name, answer in got.items():
             self.answers[name].append(answer)
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # test_measuring.py: the benchmarks' arithmetic is right, and a server that loses a frame has no figure.
 import json
+import pathlib
 import subprocess
 import sys
 
@@ -83,6 +84,19 @@ def built(tmp_path_factory):
     return folder
 
 
+def processes_of(folder):
+    """Those whose command names something in the folder."""
+    found = []
+    for path in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            command = path.read_bytes()
+        except OSError:  # it has just ended
+            continue
+        if str(folder).encode() in command:
+            found.append(command)
+    return found
+
+
 def bout(monkeypatch, tmp_path, built, server, pairs=2, **common):
     """The result of a small scenario with the limit and one other arm."""
     monkeypatch.setattr(arms, "BUILD", built)
@@ -98,6 +112,7 @@ def bout(monkeypatch, tmp_path, built, server, pairs=2, **common):
                 "arms": {"limit": {"server": "limit"}, "other": {"server": "other"}}}
     it = run.Bout(scenario, [], pairs)
     it.run()
+    assert not processes_of(tmp_path)
     return it.result()
 
 

@@ -49,25 +49,15 @@ static size_t size_of(const struct issuer *named, unsigned count)
     return size;
 }
 
-static struct bytes copy_text(char **at, struct bytes text)
-{
-    struct bytes copy = {*at, text.size};
-
-    if (text.size > 0)
-        memcpy(*at, text.data, text.size);
-    *at += text.size;
-    return copy;
-}
-
 static void copy_issuer(struct issuer *to, const struct issuer *from, struct bytes **tenants,
                         char **at)
 {
     struct bytes *list = *tenants;
 
     *to = (struct issuer){
-        .name = copy_text(at, from->name),
-        .audience = copy_text(at, from->audience),
-        .url = bytes_present(from->url) ? copy_text(at, from->url) : from->url,
+        .name = bytes_copy(at, from->name),
+        .audience = bytes_copy(at, from->audience),
+        .url = bytes_copy(at, from->url),
         .algorithms = from->algorithms,
         .source = from->source,
         .awaited = from->awaited,
@@ -78,7 +68,7 @@ static void copy_issuer(struct issuer *to, const struct issuer *from, struct byt
         .mark = issuer_mark(from->name),
     };
     for (unsigned t = 0; t < from->tenants_count; t++)
-        list[t] = copy_text(at, from->tenants[t]);
+        list[t] = bytes_copy(at, from->tenants[t]);
     qsort(list, from->tenants_count, sizeof *list, compare_texts);
     *tenants += from->tenants_count;
 }

@@ -38,6 +38,20 @@ static inline bool bytes_starts_with(struct bytes whole, struct bytes prefix)
            (prefix.size == 0 || memcmp(whole.data, prefix.data, prefix.size) == 0);
 }
 
+/* Writes the bytes at *at, which it moves behind them, and returns where they now are; absent ones
+ * stay absent. For structs that keep their texts in one allocation. */
+static inline struct bytes bytes_copy(char **at, struct bytes b)
+{
+    struct bytes copy = {*at, b.size};
+
+    if (!bytes_present(b))
+        return b;
+    if (b.size > 0)
+        memcpy(*at, b.data, b.size);
+    *at += b.size;
+    return copy;
+}
+
 static inline char ascii_lower(char c)
 {
     return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;

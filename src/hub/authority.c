@@ -64,7 +64,8 @@ static char *put_list(char *at, const struct bytes *list, unsigned count)
     return at;
 }
 
-/* Whether it is an administrator's is in it as well: which roles make one may be reloaded. */
+/* Whether it is an administrator's is in it as well: which roles make one is not for this table to
+ * know. */
 static struct bytes compose_key(char *ret, const struct identity *identity)
 {
     const struct claims *claims = &identity->claims;

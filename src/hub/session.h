@@ -64,7 +64,7 @@ struct session {
     bool met : 1;      /* this fan-out has found it by its user */
     union {
         struct identity *claimed;    /* WAITING: what the handshake said, or NULL */
-        struct authority *authority; /* signed in and not LEAVING */
+        struct authority *authority; /* signed in; LEAVING stands in it no more, and holds it */
     };
     struct subject *subject; /* while signed in */
     uint32_t user_next, user_previous;

@@ -221,18 +221,6 @@ static char *audience_fill(struct event *event, const struct event_fields *field
     return at;
 }
 
-static struct bytes copy_text(char **at, struct bytes text)
-{
-    struct bytes copy = {*at, text.size};
-
-    if (!bytes_present(text))
-        return (struct bytes){0};
-    if (text.size > 0)
-        memcpy(*at, text.data, text.size);
-    *at += text.size;
-    return copy;
-}
-
 /* What a revoked permission is called: by its name, or as resource:action, for which there is room
  * at *at. Absent when the event names none. A '*' at the end withdraws all that it covers. */
 static struct bytes fenced_permission(const struct event *event, char **at)
@@ -245,9 +233,9 @@ static struct bytes fenced_permission(const struct event *event, char **at)
         return event->members[MEMBER_PERMISSION];
     if (resource.size == 0 || action.size == 0)
         return (struct bytes){0};
-    copy_text(at, resource);
-    copy_text(at, BYTES(":"));
-    copy_text(at, action);
+    bytes_copy(at, resource);
+    bytes_copy(at, BYTES(":"));
+    bytes_copy(at, action);
     return name;
 }
 
@@ -327,13 +315,13 @@ int event_new(struct event **ret, const struct event_fields *fields, struct byte
 
     event->audience = (struct audience_key *)(event + 1);
     at = (char *)(event->audience + rule->receivers_count);
-    event->id = copy_text(&at, fields->id);
-    event->tenant = copy_text(&at, fields->tenant);
-    event->publisher = copy_text(&at, fields->publisher);
-    event->data = copy_text(&at, fields->data);
+    event->id = bytes_copy(&at, fields->id);
+    event->tenant = bytes_copy(&at, fields->tenant);
+    event->publisher = bytes_copy(&at, fields->publisher);
+    event->data = bytes_copy(&at, fields->data);
     for (int i = 0; i < EVENT_MEMBERS; i++)
-        event->members[i] = copy_text(&at, fields->members[i]);
-    event->json = copy_text(&at, json);
+        event->members[i] = bytes_copy(&at, fields->members[i]);
+    event->json = bytes_copy(&at, json);
     at = audience_fill(event, fields, rule, at);
     at = fence_fill(event, rule->effect, at);
     assert((size_t)(at - (char *)event) <= size);

@@ -6,18 +6,6 @@
 #include "mcp_auth/error.h"
 #include "model/event.h"
 
-static struct bytes copy_text(char **at, struct bytes text)
-{
-    struct bytes copy = {*at, text.size};
-
-    if (!bytes_present(text))
-        return (struct bytes){0};
-    if (text.size > 0)
-        memcpy(*at, text.data, text.size);
-    *at += text.size;
-    return copy;
-}
-
 static void fence_fill(struct event *event, struct bytes token_id)
 {
     event->has_fence = true;
@@ -52,12 +40,12 @@ int event_new_control(struct event **ret, const struct control_fields *fields, s
     event->time_ms = fields->time_ms;
     at = (char *)(event + 1);
     event->audience = (struct audience_key *)(event + 1); /* of none */
-    event->id = copy_text(&at, fields->id);
-    event->tenant = copy_text(&at, fields->tenant);
-    event->publisher = copy_text(&at, fields->publisher);
-    event->members[MEMBER_USER_ID] = copy_text(&at, fields->user);
-    token_id = copy_text(&at, fields->token_id);
-    event->json = copy_text(&at, json);
+    event->id = bytes_copy(&at, fields->id);
+    event->tenant = bytes_copy(&at, fields->tenant);
+    event->publisher = bytes_copy(&at, fields->publisher);
+    event->members[MEMBER_USER_ID] = bytes_copy(&at, fields->user);
+    token_id = bytes_copy(&at, fields->token_id);
+    event->json = bytes_copy(&at, json);
     assert((size_t)(at - (char *)event) == size);
     if (fields->control == CONTROL_REVOCATION)
         fence_fill(event, token_id);

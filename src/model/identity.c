@@ -57,18 +57,6 @@ static size_t list_size(const struct bytes *list, unsigned count)
     return size;
 }
 
-static struct bytes copy_text(char **at, struct bytes text)
-{
-    struct bytes copy = {*at, text.size};
-
-    if (!bytes_present(text))
-        return (struct bytes){0};
-    if (text.size > 0)
-        memcpy(*at, text.data, text.size);
-    *at += text.size;
-    return copy;
-}
-
 /* Copies what is held once and not fenced. The count kept. Folding compares each with each: a
  * list is bounded by CLAIM_ITEMS_MAX and comes from our own issuer. */
 static unsigned copy_list(struct bytes *to, char **at, const struct bytes *from, unsigned count,
@@ -78,7 +66,7 @@ static unsigned copy_list(struct bytes *to, char **at, const struct bytes *from,
 
     for (unsigned i = 0; i < count; i++)
         if (!list_holds(to, kept, from[i]) && !taken_away(fencing, scope, from[i]))
-            to[kept++] = copy_text(at, from[i]);
+            to[kept++] = bytes_copy(at, from[i]);
     return kept;
 }
 
@@ -122,10 +110,10 @@ int identity_new(struct identity **ret, const struct claims *claims, const struc
     at = (char *)(lists + claims->roles_count + claims->permissions_count);
 
     *identity = (struct identity){.refs = 1, .claims = *claims};
-    identity->claims.tenant = copy_text(&at, claims->tenant);
-    identity->claims.user = copy_text(&at, claims->user);
-    identity->claims.name = copy_text(&at, claims->name);
-    identity->claims.token_id = copy_text(&at, claims->token_id);
+    identity->claims.tenant = bytes_copy(&at, claims->tenant);
+    identity->claims.user = bytes_copy(&at, claims->user);
+    identity->claims.name = bytes_copy(&at, claims->name);
+    identity->claims.token_id = bytes_copy(&at, claims->token_id);
     identity->claims.roles = lists;
     identity->claims.roles_count =
         copy_list(lists, &at, claims->roles, claims->roles_count, FENCE_ROLE, &fencing);

@@ -107,7 +107,7 @@ void conn_free(struct conn *conn)
 {
     struct net *net = conn_net(conn);
 
-    assert(!watch_is_on(&conn->watch) && !conn->in_flush);
+    assert(!watch_is_on(&conn->watch) && !conn->in_flush && !conn->prompt);
     if (conn->session)
         hub_disconnect(conn->session);
     conn_work_free(conn->work);

@@ -189,16 +189,6 @@ static int conflict_check(struct ingest *ingest)
     return r;
 }
 
-static struct bytes copy_text(char **at, struct bytes text)
-{
-    struct bytes copy = {*at, text.size};
-
-    if (text.size > 0)
-        memcpy(*at, text.data, text.size);
-    *at += text.size;
-    return copy;
-}
-
 /* Borrows what the context borrows. */
 static int ingest_init(struct ingest *ingest, struct node *node, enum ingest_form form,
                        const struct event_context *context, struct bytes publisher_key)
@@ -236,8 +226,8 @@ int ingest_new(struct ingest **ret, struct node *node, enum ingest_form form,
         return r;
     }
     at = ingest->texts;
-    ingest->context.tenant = copy_text(&at, context->tenant);
-    ingest->context.publisher = copy_text(&at, context->publisher);
+    ingest->context.tenant = bytes_copy(&at, context->tenant);
+    ingest->context.publisher = bytes_copy(&at, context->publisher);
     *ret = ingest;
     return 0;
 }

@@ -13,18 +13,6 @@ static struct past *past_of(struct note *note)
     return container_of(note, struct past, note);
 }
 
-static struct bytes copy_text(char **at, struct bytes text)
-{
-    struct bytes copy = {*at, text.size};
-
-    if (!bytes_present(text))
-        return text;
-    if (text.size > 0)
-        memcpy(*at, text.data, text.size);
-    *at += text.size;
-    return copy;
-}
-
 int past_new(struct past **ret, const struct past_query *query)
 {
     struct past *past = calloc(1, sizeof *past + query->tenant.size + query->user.size);
@@ -40,8 +28,8 @@ int past_new(struct past **ret, const struct past_query *query)
     }
     at = past->text;
     past->query = *query;
-    past->query.tenant = copy_text(&at, query->tenant);
-    past->query.user = copy_text(&at, query->user);
+    past->query.tenant = bytes_copy(&at, query->tenant);
+    past->query.user = bytes_copy(&at, query->user);
     *ret = past;
     return 0;
 }

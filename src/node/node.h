@@ -49,11 +49,6 @@ enum publication_result {
 };
 #define PUBLICATION_RESULTS (PUBLICATION_STOPPING + 1u)
 
-struct publish_answer {
-    enum publish_outcome outcome; /* TAKEN or DUPLICATE */
-    struct position at;
-};
-
 /* A batch on its way to the bus and back. Made by the publisher's thread; node's from
  * node_publish until `done` is called, in the thread of the hub that asked, by its mailbox. */
 struct publication {

@@ -226,6 +226,7 @@ void degraded_try_end(struct degraded *d, struct now now)
     struct degraded_change change = {.ok = true, .first = !d->told};
 
     if (d->ok || !d->ready || d->outbox.count > 0 || !list_empty(&d->flights) ||
+        broadcast_waiting(d->broadcast) > 0 || /* hubs are told of a rebase before */
         !is_quick(d, now))
         return;
     change.outage_ms = now.mono_ms - d->outage_ms;

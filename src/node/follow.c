@@ -40,7 +40,7 @@ static bool tell_gone(struct follow *f, uint64_t common_n)
         const struct entry *entry = broadcast_at(f->broadcast, n);
 
         if (entry)
-            broadcast_gone(f->broadcast, entry);
+            broadcast_gone(f->broadcast, &(struct entry){entry->event, n, entry->check, 0});
         else
             all = false;
     }

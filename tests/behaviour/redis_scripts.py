@@ -30,12 +30,13 @@ class Instance:
         tag = "{" + self.stream + "}"
         self.epoch_key, self.fences = f"{tag}:epoch", f"{tag}:fences"
         self.writer, self.ids = f"{tag}:writer:{name}", f"{tag}:ids:"
-        self.epoch = self.generation = None
+        self.epoch, self.generation = None, 0
 
     def attach(self, candidate="00000000000000e1", shards=1, last_n=0):
+        self.generation += 1
         got = self.scripts["attach"]([self.stream, self.epoch_key, self.writer],
-                                     [candidate, shards, last_n, 86400000])
-        self.epoch, self.generation = got[0], got[3]
+                                     [candidate, shards, last_n, self.generation, 86400000])
+        self.epoch = got[0]
         return got
 
     def publish(self, *events, now=1000, generation=None):

@@ -3,17 +3,22 @@
 --
 -- KEYS  1 stream  2 epoch  3 writer, of this instance
 -- ARGV  1 epoch to begin with if there is none  2 shards this instance believes in
---       3 the number it has already, 0: none    4 ms for which its generation is remembered
--- gives {epoch, n, first n (0: the stream is empty), generation, entries removed, id and tenant at
--- ARGV 3}, or the error SHARDS.
+--       3 the number it has already, 0: none    4 generation, higher at every attach
+--       5 ms for which that is remembered
+-- gives {epoch, n, first n (0: the stream is empty), entries removed, id and tenant at ARGV 3}, or
+-- the errors STALE and SHARDS.
 --
 -- A command that was sent before a freeze may be run after it. It carries the generation of its
--- connection, and this makes a higher one, so it is refused then.
+-- connection, and this raises what is stored, so it is refused then. So is an attach that was stuck
+-- itself: several may run late, in any order.
 local stream, epoch_key, writer = KEYS[1], KEYS[2], KEYS[3]
 
 -- A write comes first: who may not write (a replica, no memory) is not let believe that it could.
-local generation = redis.call('INCR', writer)
-redis.call('PEXPIRE', writer, ARGV[4])
+local before = tonumber(redis.call('SET', writer, ARGV[4], 'PX', ARGV[5], 'GET'))
+if before and before >= tonumber(ARGV[4]) then
+    redis.call('SET', writer, string.format('%.0f', before), 'PX', ARGV[5])
+    return redis.error_reply('STALE a later attach came first')
+end
 
 local stored = redis.call('HMGET', epoch_key, 'epoch', 'n', 'shards')
 local epoch, n = stored[1], tonumber(stored[2])
@@ -54,7 +59,7 @@ local first, at = redis.call('XRANGE', stream, '-', '+', 'COUNT', 1)[1], nil
 if ARGV[3] ~= '0' then
     at = redis.call('XRANGE', stream, ARGV[3] .. '-0', ARGV[3] .. '-0')[1]
 end
-local reply = {epoch, n, first and number_of(first) or 0, generation, removed}
+local reply = {epoch, n, first and number_of(first) or 0, removed}
 if at then
     local id, tenant = '', ''
     for i = 1, #at[2], 2 do
@@ -64,6 +69,6 @@ if at then
             tenant = at[2][i + 1]
         end
     end
-    reply[6], reply[7] = id, tenant
+    reply[5], reply[6] = id, tenant
 end
 return reply

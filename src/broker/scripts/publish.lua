@@ -3,7 +3,8 @@
 --
 -- KEYS  1 stream  2 epoch  3 fences  4 writer  5 6 7 ids: of this bucket, the one before, the next
 -- ARGV  1 generation  2 epoch, both as attached  3 channel  4 entries to keep
---       5 ms to keep them, 0: ever  6 now, ms  7 dedupe window, ms  8 ms for which the generation is remembered
+--       5 ms to keep them, 0: ever  6 now, ms  7 dedupe window, ms
+--       8 ms for which the generation is remembered
 --       9 how many events have a given id, then for each event:
 --       marks, id, tenant, user, target, type, by, t, json, [fingerprint if marks have g],
 --       [the fence's field and value if they have f]

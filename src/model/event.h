@@ -79,9 +79,9 @@ struct event {
     int64_t time_ms;
     struct bytes id, tenant, publisher, data;
     struct bytes members[EVENT_MEMBERS];
-    struct bytes json; /* the full view, "{...}", without position */
-    uint64_t
-        fingerprint; /* of all the publisher gave: equal id, other body = 409; 0: id not given */
+    struct bytes json;    /* the full view, "{...}", without position */
+    uint64_t fingerprint; /* of all the publisher gave: equal id, other body = 409; 0: id not given,
+                        or it was read from the stream */
     unsigned audience_count;
     struct audience_key *audience; /* administrators first, then subject, target, others */
     size_t size;                   /* of the whole allocation, for memory sums */

@@ -177,8 +177,9 @@ static int event_make(struct event **ret, struct reading *reading, const struct 
     fields->data = reading->frame[DATA];
     if (fields->members[MEMBER_TENANT_ID].size == 0)
         fields->members[MEMBER_TENANT_ID] = (struct bytes){0};
-    return event_new(ret, fields, reading->object, fields->id_given ? event_fingerprint(fields) : 0,
-                     policy);
+    /* No fingerprint: whether an id comes with another body is decided where the stream is written,
+     * and it would be a third of all this. */
+    return event_new(ret, fields, reading->object, 0, policy);
 }
 
 static int control_make(struct event **ret, struct reading *reading)
@@ -227,25 +228,6 @@ int event_stored_in(struct event **ret, const struct stored_fields *stored,
                 : event_make(ret, &reading, policy);
     free(reading.unescaped);
     return r;
-}
-
-int event_stored_unreadable(struct event **ret, const struct stored_fields *stored)
-{
-    struct control_fields control = {
-        .control = CONTROL_UNREADABLE,
-        .id = stored->id,
-        .tenant = stored->tenant.size > 0 ? stored->tenant : BYTES(""),
-        .publisher = BYTES(""),
-        .time_ms = stored->time_ms,
-    };
-
-    if (control.id.size > EVENT_ID_SIZE_MAX)
-        control.id.size = EVENT_ID_SIZE_MAX;
-    if (!bytes_present(control.id))
-        control.id = BYTES("");
-    if (control.tenant.size > TENANT_SIZE_MAX)
-        control.tenant.size = TENANT_SIZE_MAX;
-    return event_new_control(ret, &control, BYTES("{}"));
 }
 
 void event_stored_out(const struct event *event, struct stored_fields *ret)

@@ -12,13 +12,10 @@ void event_stored_out(const struct event *event, struct stored_fields *ret);
 
 /* The event, or the control entry, that another instance stored. Its json is kept as it is, members
  * that are not known here too, and its time is that of its timestamp; who sees it and what it takes
- * away is this instance's policy. `user` and `target` are for others: they are not looked at.
+ * away is this instance's policy; it has no fingerprint, for the stream has it already. `user` and
+ * `target` are for others: they are not looked at.
  * MCP_AUTH_E_INVALID, of whatever the bytes are, or MCP_AUTH_E_NOMEM. */
 MUST_CHECK int event_stored_in(struct event **ret, const struct stored_fields *stored,
                                const struct policy *policy);
-
-/* What stands in the place of an entry that event_stored_in refuses, so that the numbers stay
- * without holes: a newer version's, say. Nobody is shown it and it does nothing. MCP_AUTH_E_NOMEM. */
-MUST_CHECK int event_stored_unreadable(struct event **ret, const struct stored_fields *stored);
 
 #endif

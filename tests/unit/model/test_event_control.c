@@ -87,3 +87,23 @@ TEST(a_fence_over_a_token_names_no_user)
     CHECK_TEXT(event->fence.name, "jti-1");
     event_unref(event);
 }
+
+TEST(an_entry_that_cannot_be_read_does_nothing_to_anybody)
+{
+    struct control_fields fields = {.control = CONTROL_UNREADABLE, .id = BYTES("")};
+    struct event *event;
+
+    CHECK_EQ(event_new_control(&event, &fields, BYTES("{}")), 0);
+    CHECK(!event_has_effect(event));
+    CHECK_EQ(event->audience_count, 0);
+    event_unref(event);
+}
+
+TEST(the_type_of_a_control_entry_names_it)
+{
+    CHECK_EQ(event_control_find(event_control_text(CONTROL_REVOCATION)), CONTROL_REVOCATION);
+    CHECK_EQ(event_control_find(event_control_text(CONTROL_DISCONNECT)), CONTROL_DISCONNECT);
+    CHECK(!bytes_present(event_control_text(CONTROL_UNREADABLE)));
+    CHECK_EQ(event_control_find(BYTES("")), CONTROL_NONE);
+    CHECK_EQ(event_control_find(BYTES("$tomorrow")), CONTROL_NONE);
+}

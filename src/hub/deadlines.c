@@ -8,6 +8,7 @@
 
 /* While the bus is not ok, clients are told more often (protocol, "heartbeat"). */
 #define HEARTBEAT_BUS_AWAY_MS 5000
+#define HURRIED_PER_TURN 1024u
 
 static int64_t min_ms(int64_t a, int64_t b)
 {
@@ -124,6 +125,32 @@ static void heartbeat(struct session *s)
     reply_heartbeat(&json, &position, session_hub(s)->now.wall_ms, session_hub(s)->bus);
     session_push_json_at(s, &json, &position);
     strbuf_done(&json);
+}
+
+/* Each keeps its place within the interval, so that they do not all come at once. */
+static void hurry(struct session *s)
+{
+    uint32_t in_ms = due_in(s, s->heartbeat_due);
+
+    if (in_ms <= HEARTBEAT_BUS_AWAY_MS)
+        return;
+    s->heartbeat_due = due_after(s, in_ms % HEARTBEAT_BUS_AWAY_MS);
+    session_schedule(s);
+}
+
+void heartbeats_hurry(struct hub *hub)
+{
+    for (unsigned i = 0; i < HURRIED_PER_TURN; i++) {
+        struct session *s = slab_next(&hub->sessions, &hub->hurry_place);
+
+        if (!s) {
+            hub->hurrying = false;
+            return;
+        }
+        if (s->kind != SESSION_PLAIN && (s->state == SESSION_LIVE || s->state == SESSION_CATCHUP))
+            hurry(s);
+    }
+    hub->hurry_ms = hub->now.mono_ms + 1;
 }
 
 void session_due(struct session *s)

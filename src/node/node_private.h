@@ -59,8 +59,7 @@ struct node {
     struct publish_rate rate;
     struct list spare_deliveries;
     size_t spare_deliveries_count;
-    struct delivery *announcing; /* while the hubs are being told */
-    struct delivery *enforcing;
+    struct delivery *delivering; /* while the hubs are being told */
     struct resume_note *answering;
     struct publication *publishing;                   /* while its answer comes */
     struct publication *waiting_first, *waiting_last; /* by last_n, linked by note.next */
@@ -84,7 +83,9 @@ struct node {
     atomic_ullong plain_unsaid;
 };
 
-/* delivery.c: an entry to all hubs, and an effect's way back. */
+/* delivery.c: what all hubs are told, and an effect's way back. Reserved beforehand, so that it cannot
+ * fail: two for each turn of the broadcast that has an event (its effect, and itself), one for any
+ * other and for what is enforced out of turn. */
 MUST_CHECK int deliveries_reserve(struct node *node, size_t count);
 void deliveries_done(struct node *node);
 extern const struct broadcast_port delivery_port; /* owner to be filled in */
@@ -99,8 +100,8 @@ void resume_answer_put(void *owner, unsigned hub, const struct resume_answer *an
 /* publication.c: a batch in the bus thread. */
 void publication_run(struct note *note, void *context);
 void publications_announced(struct node *node, uint64_t n);
-/* One hub has applied what stands at n. */
-void publications_effect(struct node *node, uint64_t n, int closed);
+/* One hub has applied what this event takes away. */
+void publications_effect(struct node *node, const struct event *event, int closed);
 void publication_on_answer(void *owner, const struct batch_answer *answer);
 
 /* seats.c: for hub_port. Whoever joins parts. */

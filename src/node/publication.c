@@ -253,14 +253,14 @@ void publications_announced(struct node *node, uint64_t n)
     }
 }
 
-void publications_effect(struct node *node, uint64_t n, int closed)
+void publications_effect(struct node *node, const struct event *event, int closed)
 {
     struct note *note = node->waiting_first ? &node->waiting_first->note : NULL;
 
     for (; note; note = note->next) {
         struct publication *publication = publication_of(note);
 
-        if (publication->last_n != n || !is_control(publication))
+        if (!is_control(publication) || publication->events[0] != event)
             continue;
         if (closed < 0)
             publication->unapplied++;

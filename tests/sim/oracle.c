@@ -359,7 +359,17 @@ void oracle_close_all(struct oracle *o, unsigned hub)
 
 void oracle_bus_state(struct oracle *o, unsigned hub, int state)
 {
+    bool hurries = o->hubs[hub].bus == 0 && state != 0;
+
     o->hubs[hub].bus = state;
+    for (unsigned i = 0; hurries && i < o->sessions_count; i++) {
+        struct oracle_session *s = &o->sessions[i];
+        int64_t in_ms = s->heartbeat_due - o->hubs[hub].mono;
+
+        if (s->hub == hub && s->control && (s->state == O_CATCHUP || s->state == O_LIVE) &&
+            in_ms > 5000)
+            s->heartbeat_due = o->hubs[hub].mono + in_ms % 5000;
+    }
 }
 
 void oracle_closed(struct oracle *o, unsigned client, int code)

@@ -16,26 +16,70 @@ struct stage {
     struct broadcast *broadcast;
     uint64_t n; /* given */
     bool fenced[ENTRIES_MAX];
-    bool effect_sent[ENTRIES_MAX][HUBS_MAX], effect_done[ENTRIES_MAX][HUBS_MAX];
+    uint64_t effect_sent[ENTRIES_MAX][HUBS_MAX]; /* its serial */
+    bool effect_done[ENTRIES_MAX][HUBS_MAX];
     uint64_t announced[HUBS_MAX], announced_all;
     struct resume_answer answer; /* the last one */
     struct entry entries[CATCHUP_SLICE_EVENTS];
-    unsigned answers, answered_hub;
+    unsigned answers, answered_hub, tellings;
+    uint64_t serial; /* of the last effect without a number */
+    char told[256];
 };
 
 static struct stage stage;
 static const uint8_t seed[16] = {9};
 
-static void on_effect(void *owner, unsigned hub, const struct entry *entry)
+/* What else the hubs were told, in order: one letter and a number each, as hub 0 got it. */
+static void note(unsigned hub, char letter, uint64_t number)
 {
-    CHECK(owner == &stage && hub < stage.hubs && stage.fenced[entry->n]);
+    size_t size = strlen(stage.told);
+
+    CHECK(hub < stage.hubs);
+    if (hub == 0)
+        snprintf(stage.told + size, sizeof stage.told - size, "%c%llu ", letter,
+                 (unsigned long long)number);
+    stage.tellings++;
+}
+
+static void on_effect(void *owner, unsigned hub, const struct entry *entry, uint64_t serial)
+{
+    CHECK(owner == &stage && hub < stage.hubs);
+    if (entry->n == 0) {
+        note(hub, serial ? 'e' : 'E', entry->alone);
+        stage.serial = serial;
+        return;
+    }
+    CHECK(serial > 0 && stage.fenced[entry->n]);
     CHECK(!stage.effect_sent[entry->n][hub]); /* once */
-    stage.effect_sent[entry->n][hub] = true;
+    stage.effect_sent[entry->n][hub] = serial;
+}
+
+static void on_forget_alone(void *owner, unsigned hub, uint64_t alone)
+{
+    CHECK(owner == &stage);
+    note(hub, 'f', alone);
+}
+
+static void on_gone(void *owner, unsigned hub, const struct entry *entry)
+{
+    CHECK(owner == &stage);
+    note(hub, 'g', entry->n);
+}
+
+static void on_rebase(void *owner, unsigned hub, const struct position *head, bool lost)
+{
+    CHECK(owner == &stage);
+    note(hub, lost ? 'R' : 'r', head->n);
+    stage.announced[hub] = stage.announced_all = head->n;
 }
 
 static void on_announce(void *owner, unsigned hub, const struct entry *entry)
 {
     CHECK(owner == &stage && hub < stage.hubs);
+    if (entry->n == 0) {
+        note(hub, 'a', entry->alone);
+        return;
+    }
     CHECK_EQ(entry->n, stage.announced[hub] + 1);
     stage.announced[hub] = entry->n;
     for (unsigned other = 0; other < stage.hubs; other++)
@@ -53,18 +97,27 @@ static void on_answer(void *owner, unsigned hub, const struct resume_answer *ans
         memcpy(stage.entries, answer->entries, answer->entries_count * sizeof *answer->entries);
 }
 
-static void on_announced(void *owner, uint64_t n)
+static void on_announced(void *owner, const struct entry *entry)
 {
     CHECK(owner == &stage);
-    CHECK_EQ(n, stage.announced_all + 1);
-    stage.announced_all = n;
+    if (entry->n == 0)
+        return;
+    CHECK_EQ(entry->n, stage.announced_all + 1);
+    stage.announced_all = entry->n;
     for (unsigned hub = 0; hub < stage.hubs; hub++)
-        CHECK_EQ(stage.announced[hub], n);
+        CHECK_EQ(stage.announced[hub], entry->n);
 }
 
 static void begin(unsigned hubs, struct history_limits limits)
 {
-    struct broadcast_port port = {on_effect, on_announce, on_answer, on_announced, &stage};
+    struct broadcast_port port = {.effect = on_effect,
+                                  .announce = on_announce,
+                                  .forget_alone = on_forget_alone,
+                                  .gone = on_gone,
+                                  .rebase = on_rebase,
+                                  .answer = on_answer,
+                                  .announced = on_announced,
+                                  .owner = &stage};
 
     memset(&stage, 0, sizeof stage);
     stage.hubs = hubs;
@@ -88,9 +141,9 @@ static uint64_t check_of(uint64_t n)
     return n == 0 ? 0 : n ^ 0x5555;
 }
 
-static void put(struct sample sample)
+static void put_back(struct sample sample, uint64_t alone)
 {
-    struct entry entry = {.n = stage.n + 1, .check = check_of(stage.n + 1)};
+    struct entry entry = {.n = stage.n + 1, .check = check_of(stage.n + 1), .alone = alone};
 
     entry.event = sample_event(sample);
     if (entry.n < ENTRIES_MAX)
@@ -99,6 +152,11 @@ static void put(struct sample sample)
     CHECK_EQ(broadcast_reserve(stage.broadcast, 1), 0);
     broadcast_entry(stage.broadcast, &entry);
     event_unref(entry.event);
+}
+
+static void put(struct sample sample)
+{
+    put_back(sample, 0);
 }
 
 static void put_news(void)
@@ -115,7 +173,7 @@ static void answer_effect(unsigned hub, uint64_t n)
 {
     CHECK(stage.effect_sent[n][hub]);
     stage.effect_done[n][hub] = true;
-    broadcast_effect_done(stage.broadcast, hub, n);
+    broadcast_effect_done(stage.broadcast, hub, stage.effect_sent[n][hub]);
 }
 
 TEST(news_without_effect_is_announced_at_once)
@@ -333,5 +391,171 @@ TEST(beyond_the_ceiling_of_entries_the_first_question_is_lost_and_a_later_one_is
     CHECK_EQ(stage.answer.outcome, RESUME_SLICE);
     ask(0, false, "ann");
     CHECK_EQ(stage.answer.outcome, RESUME_SLICE);
+    end();
+}
+
+static struct entry alone(struct sample sample, uint64_t serial)
+{
+    struct entry entry = {.event = sample_event(sample), .alone = serial};
+
+    CHECK_EQ(broadcast_reserve(stage.broadcast, 1), 0);
+    broadcast_alone(stage.broadcast, &entry);
+    return entry;
+}
+
+static const struct sample news = {.type = EVENT_USER_UPDATED, .user = "ann"};
+
+TEST(what_is_delivered_alone_is_announced_in_its_turn_and_is_not_history)
+{
+    begin_wide(2);
+    put_fence();
+    event_unref(alone(news, 1).event);
+    assert_string_equal(stage.told, "");
+    answer_effect(0, 1);
+    answer_effect(1, 1);
+    assert_string_equal(stage.told, "a1 ");
+    CHECK_EQ(stage.tellings, 2);
+    CHECK_EQ(history_head(stage.history).n, 1);
+    end();
+}
+
+TEST(an_effect_that_is_delivered_alone_is_awaited_by_its_serial)
+{
+    begin_wide(2);
+    event_unref(alone((struct sample){.type = EVENT_USER_DELETED, .target = "ann"}, 1).event);
+    event_unref(alone(news, 2).event);
+    put_news();
+    assert_string_equal(stage.told, "e1 ");
+    CHECK_EQ(stage.announced_all, 0);
+    broadcast_effect_done(stage.broadcast, 0, stage.serial);
+    broadcast_effect_done(stage.broadcast, 1, 0); /* of what was enforced out of turn */
+    assert_string_equal(stage.told, "e1 ");
+    broadcast_effect_done(stage.broadcast, 1, stage.serial);
+    assert_string_equal(stage.told, "e1 a1 a2 ");
+    CHECK_EQ(stage.announced_all, 1);
+    end();
+}
+
+TEST(what_comes_back_is_history_and_keeps_the_serial_it_was_delivered_under)
+{
+    begin_wide(2);
+    event_unref(alone(news, 1).event);
+    put_back(news, 1);
+    CHECK_EQ(stage.announced_all, 1);
+    CHECK_EQ(history_at(stage.history, 1)->alone, 1);
+    ask(0, true, "ann");
+    CHECK_EQ(stage.answer.entries_count, 1);
+    CHECK_EQ(stage.entries[0].alone, 1);
+    end();
+}
+
+TEST(what_is_enforced_waits_for_nobody)
+{
+    struct event *event =
+        sample_event((struct sample){.type = EVENT_USER_DELETED, .target = "ann"});
+
+    begin_wide(2);
+    put_fence();
+    broadcast_enforce(stage.broadcast, event);
+    assert_string_equal(stage.told, "E0 ");
+    CHECK_EQ(stage.tellings, 2);
+    CHECK_EQ(broadcast_waiting(stage.broadcast), 1);
+    event_unref(event);
+    end();
+}
+
+/* It ended those connections when this instance delivered it; there may be new ones since. */
+TEST(a_disconnection_that_comes_back_has_no_effect_again_and_a_fence_has)
+{
+    struct control_fields fields = {.control = CONTROL_DISCONNECT,
+                                    .id = BYTES("c"),
+                                    .tenant = BYTES(""),
+                                    .publisher = BYTES(""),
+                                    .user = BYTES("ann")};
+    struct entry entry = {.n = 1, .alone = 1};
+
+    begin_wide(1);
+    CHECK_EQ(event_new_control(&entry.event, &fields, BYTES("{}")), 0);
+    CHECK_EQ(broadcast_reserve(stage.broadcast, 2), 0);
+    broadcast_alone(stage.broadcast, &(struct entry){.event = entry.event, .alone = 1});
+    assert_string_equal(stage.told, "e1 ");
+    broadcast_effect_done(stage.broadcast, 0, stage.serial);
+    broadcast_entry(stage.broadcast, &entry);
+    CHECK_EQ(stage.announced_all, 1);
+    assert_string_equal(stage.told, "e1 a1 ");
+    event_unref(entry.event);
+    stage.n = 1;
+    put_back((struct sample){.type = EVENT_USER_DELETED, .target = "ann"}, 2);
+    CHECK_EQ(stage.announced_all, 1);
+    answer_effect(0, 2);
+    CHECK_EQ(stage.announced_all, 2);
+    end();
+}
+
+static void put_past(uint64_t n, uint64_t serial)
+{
+    struct entry entry = {.event = sample_event(news),
+                          .n = n,
+                          .check = check_of(n),
+                          .alone = serial};
+
+    CHECK_EQ(broadcast_reserve(stage.broadcast, 1), 0);
+    broadcast_past(stage.broadcast, &entry);
+    event_unref(entry.event);
+    stage.n = n;
+}
+
+TEST(forgetting_loss_and_a_new_place_wait_for_their_turn)
+{
+    begin_wide(2);
+    put_news();
+    event_unref(alone(news, 1).event);
+    put_fence();
+    CHECK_EQ(broadcast_reserve(stage.broadcast, 3), 0);
+    broadcast_forget_alone(stage.broadcast, 1);
+    broadcast_gone(stage.broadcast, history_at(stage.history, 1));
+    CHECK_EQ(broadcast_at(stage.broadcast, 2)->n, 2); /* though it waits */
+    broadcast_rebase(stage.broadcast, &(struct position){EPOCH, 1, check_of(1)}, true);
+    CHECK(!broadcast_at(stage.broadcast, 2));
+    assert_string_equal(stage.told, "a1 ");
+    ask(0, true, "ann"); /* of what it was before */
+    CHECK_EQ(stage.answer.outcome, RESUME_SLICE);
+    answer_effect(0, 2);
+    answer_effect(1, 2);
+    assert_string_equal(stage.told, "a1 f1 g1 R1 ");
+    CHECK_EQ(history_count(stage.history), 0);
+    stage.n = 1;
+    stage.effect_sent[2][0] = stage.effect_sent[2][1] = 0;
+    put_news();
+    CHECK_EQ(stage.announced_all, 2);
+    end();
+}
+
+TEST(a_past_is_loaded_before_the_hubs_go_on_behind_it)
+{
+    const struct position first = {EPOCH + 1, 10, check_of(10)},
+                          last = {EPOCH + 1, 12, check_of(12)};
+
+    begin_wide(2);
+    put_news();
+    event_unref(alone(news, 1).event);
+    CHECK_EQ(broadcast_reserve(stage.broadcast, 1), 0);
+    broadcast_reset(stage.broadcast, &first);
+    put_past(11, 0);
+    ask(1, true, "ann"); /* cannot be judged yet: the hub asks again after hub_rebase */
+    CHECK_EQ(stage.answer.outcome, RESUME_REBASE);
+    CHECK_EQ(stage.answer.entries_count, 0);
+    put_past(12, 1); /* which was delivered alone, and is found there now */
+    CHECK_EQ(stage.announced_all, 1);
+    CHECK_EQ(broadcast_reserve(stage.broadcast, 1), 0);
+    broadcast_rebase(stage.broadcast, &last, false);
+    assert_string_equal(stage.told, "a1 f1 r12 ");
+    CHECK_EQ(history_count(stage.history), 2);
+    CHECK_EQ(history_head(stage.history).epoch, EPOCH + 1);
+    put_news();
+    CHECK_EQ(stage.announced_all, 13);
+    CHECK_EQ(broadcast_at(stage.broadcast, 13)->n, 13);
+    ask(11, true, "ann"); /* of the former epoch */
+    CHECK_EQ(stage.answer.outcome, RESUME_LOST);
     end();
 }

@@ -100,6 +100,10 @@ struct node {
     /* By whoever refuses. */
     atomic_ullong refused_by[PUBLICATION_RESULTS], bodies_refused[ERROR_CODES];
     atomic_size_t backlog_bytes;
+
+    /* plain.c: when a warning was last written, and how many were not since. */
+    atomic_llong plain_warned_ms;
+    atomic_ullong plain_unsaid;
 };
 
 /* delivery.c: what all hubs are told, and an effect's way back. Reserved beforehand, so that it cannot

@@ -21,7 +21,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 # The rooms of the core, and what else the simulation stands on.
 ROOMS = ["base", "codec", "model", "wire", "auth", "history", "hub", "io", "broker"]
 MORE = ["src/node/broadcast.c", "src/load/histogram.c", "src/load/tally.c"]
-MORE_TESTS = ["tests/unit/node/test_broadcast.c", "tests/unit/load/test_histogram.c",
+MORE_TESTS = ["tests/unit/node/test_broadcast.c", "tests/unit/node/test_broadcast_turns.c",
+              "tests/unit/load/test_histogram.c",
               "tests/unit/load/test_tally.c"]
 LIBRARIES = ["-lcmocka", "-lssl", "-lcrypto", "-ljansson", "-lz", "-lhiredis", "-lpthread", "-lm"]
 COMPILER = os.environ.get("CC", "cc").split()

@@ -127,6 +127,7 @@
 
 /* How long a closed connection may take to read our close frame, in milliseconds. */
 #define CLOSE_LINGER_MS 10000
-#define DRAIN_MS 5000 /* SIGTERM to exit, at most */
+#define LEAVING_MS 10000 /* who lost everything waits so long for the event that says so */
+#define DRAIN_MS 5000    /* SIGTERM to exit, at most */
 
 #endif

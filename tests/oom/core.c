@@ -13,6 +13,7 @@
 #include "base/slab.h"
 #include "codec/http_request.h"
 #include "codec/json_walk.h"
+#include "codec/redis.h"
 #include "codec/ws_message.h"
 #include "mcp_auth/error.h"
 #include "node/settings.h"
@@ -240,6 +241,30 @@ static void run_http(void)
     strbuf_done(&out);
 }
 
+/* A hole in a reply would be an event that is lost: it is the whole of it or none. */
+static void run_redis(void)
+{
+    static const struct redis_limits limits = {1u << 20, 1u << 16, 4096};
+    static char wire[40000];
+    const struct redis_reply *reply;
+    struct redis_reader *reader = NULL;
+    size_t size = (size_t)snprintf(wire, sizeof wire, "*600\r\n");
+    int r;
+
+    for (int i = 0; i < 600; i++)
+        size += (size_t)snprintf(wire + size, sizeof wire - size, "$30\r\n%030d\r\n", i);
+    r = redis_reader_new(&reader, &limits);
+    for (size_t at = 0; at < size && r == 0; at += 4000) {
+        r = redis_reader_feed(reader, wire + at, size - at < 4000 ? size - at : 4000);
+        if (r == 0)
+            r = redis_reader_next(reader, &reply);
+    }
+    judge(r);
+    if (r >= 0)
+        OOM_CHECK(r == 1 && reply->count == 600 && reply->elements[599].text.size == 30);
+    redis_reader_free(reader);
+}
+
 /* Without memory there is no object; what cannot be unmapped is used on. While chunks are mapped
  * no munmap fails (`hold`): an end that could not be cut off would stay, and be counted. */
 static void slab_round(bool hold)
@@ -288,4 +313,5 @@ void core_scenarios(void)
     oom_repeat("event in", INJECT_ALLOC, 0, run_event_in);
     oom_repeat("client command", INJECT_ALLOC, 0, run_command);
     oom_repeat("HTTP body", INJECT_ALLOC, 0, run_http);
+    oom_repeat("Redis reply", INJECT_ALLOC, 0, run_redis);
 }

@@ -75,7 +75,8 @@ class Probe:
         return [int(word.split(":")[0]) for word in words]
 
     def checks(self, ticket):
-        return [word.split(":")[1] for word in self.wait(f"answer {ticket} (.*)", after=0)[1].split()]
+        words = self.wait(f"answer {ticket} (.*)", after=0)[1].split()
+        return [word.split(":")[1] for word in words]
 
     def entries(self):
         """{n: (id, tenant, size, check, kind)} of all that came."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# test_broker_contract.py: what every broker promises: memory, and Redis through a real redis-server.
+# test_broker_contract.py: what every broker promises, in memory and over a redis-server.
 import pytest
 
 from broker_probe import Probe

@@ -58,17 +58,35 @@ static void on_first(void *owner, uint64_t tag, const struct redis_reply *reply)
     fleet_follow(fleet);
 }
 
+static void on_last(void *owner, uint64_t tag, const struct redis_reply *reply)
+{
+    struct redis_fleet *fleet = fleet_answered(owner);
+    uint64_t n;
+
+    (void)tag;
+    if (!fleet)
+        return;
+    if (reply->type != REDIS_STRING || fleet_number_read(reply->text, &n) < 0) {
+        fleet_fall_for(fleet, reply);
+        return;
+    }
+    if (fleet->hole_end_n > n) /* attach.lua removes it */
+        fleet_fall(fleet, BYTES("somebody has put an entry behind the stream's end"));
+}
+
 /* Is what lies before `end_n` trimmed, or was it taken out by hand? Trimming takes from the front, so
  * what is missing behind something that is there was taken out. Asked after the hole was seen: what
  * is trimmed from now on does not matter. */
 static void ask_about_hole(struct redis_fleet *fleet, uint64_t end_n)
 {
-    struct bytes args[] = {
+    struct bytes last[] = {BYTES("HGET"), fleet->keys.epoch, BYTES("n")};
+    struct bytes first[] = {
         BYTES("XRANGE"), fleet->keys.stream, BYTES("-"), BYTES("+"), BYTES("COUNT"), BYTES("1"),
     };
 
     fleet->hole_end_n = end_n;
-    fleet_send(fleet, FLEET_COMMAND, args, ARRAY_COUNT(args), FLEET_ANSWER_MS, on_first, 0);
+    fleet_send(fleet, FLEET_COMMAND, last, ARRAY_COUNT(last), FLEET_ANSWER_MS, on_last, 0);
+    fleet_send(fleet, FLEET_COMMAND, first, ARRAY_COUNT(first), FLEET_ANSWER_MS, on_first, 0);
 }
 
 static void fill_hole(struct redis_fleet *fleet, uint64_t upto_n)

@@ -8,7 +8,8 @@ group=${1:-run}
 build_packages="gcc libc6-dev meson ninja-build pkg-config libssl-dev libjansson-dev zlib1g-dev \
 libcurl4-openssl-dev python3"
 test_packages="clang g++ groff libclang-rt-14-dev clang-format libcmocka-dev curl python3-pytest \
-python3-websockets python3-jwt python3-cryptography python3-requests python3-selenium chromium \
+python3-websockets python3-jwt python3-cryptography python3-requests python3-redis redis-server \
+python3-selenium chromium \
 chromium-driver"
 
 case "$group" in

@@ -45,6 +45,7 @@ struct tail {
     struct strbuf error; /* the server's last error, in its words */
     long count, shown;
     bool json, quiet, failed_output;
+    bool degraded; /* the server has said so */
 };
 
 /* The handler may only touch these two. */
@@ -116,6 +117,23 @@ static void on_state(void *owner, mcp_auth_client *client, const mcp_auth_client
     }
 }
 
+/* Said once when it begins, and once when it is over. */
+static void heartbeat(struct tail *tail, struct bytes text)
+{
+    struct bytes bus;
+    bool degraded;
+
+    if (!json_text_find(text, "bus", &bus))
+        return;
+    degraded = bytes_equal(bus, BYTES("\"degraded\""));
+    if (degraded && !tail->degraded)
+        say_note("Redis unavailable: the server goes on alone; what other instances accept comes "
+                 "when it is back");
+    else if (!degraded && tail->degraded)
+        say_note("Redis is back");
+    tail->degraded = degraded;
+}
+
 static void on_control(void *owner, mcp_auth_client *client, const char *type, const char *json,
                        size_t json_size)
 {
@@ -125,6 +143,8 @@ static void on_control(void *owner, mcp_auth_client *client, const char *type, c
     (void)client;
     if (strcmp(type, "scope_changed") == 0 && !tail->quiet)
         say_note("your roles or permissions have changed: what you may see has, too");
+    if (strcmp(type, "heartbeat") == 0 && !tail->quiet)
+        heartbeat(tail, text);
     if (strcmp(type, "error") == 0 && json_text_find(text, "message", &value)) {
         strbuf_reset(&tail->error);
         json_text_decode(value, &tail->error);

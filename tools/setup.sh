@@ -6,11 +6,10 @@ set -eu
 
 group=${1:-run}
 build_packages="gcc libc6-dev meson ninja-build pkg-config libssl-dev libjansson-dev zlib1g-dev \
-libcurl4-openssl-dev python3"
+libcurl4-openssl-dev libhiredis-dev python3"
 test_packages="clang g++ groff libclang-rt-14-dev clang-format libcmocka-dev curl python3-pytest \
-python3-websockets python3-jwt python3-cryptography python3-requests python3-redis redis-server \
-python3-selenium chromium \
-chromium-driver"
+python3-websockets python3-jwt python3-cryptography python3-requests python3-selenium chromium \
+chromium-driver redis-server python3-redis"
 
 case "$group" in
 run) packages=$build_packages why="to build the server" ;;
@@ -38,7 +37,7 @@ if [ "$id" != debian ] || [ "$version" != 12 ]; then
     for tool in $needed; do
         command -v "$tool" >/dev/null 2>&1 || absent="$absent $tool"
     done
-    for library in libssl jansson zlib libcurl; do
+    for library in libssl jansson zlib libcurl hiredis; do
         pkg-config --exists "$library" 2>/dev/null || absent="$absent $library"
     done
     [ -z "$absent" ] && exit 0

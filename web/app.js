@@ -183,7 +183,11 @@ class Session {
       case "closing":
         this.retryAfterMs = frame.retry_after_ms ?? 0;
         break;
-      default: // heartbeat, and what later servers may send
+      case "heartbeat":
+        showStatus("live", frame.bus === "degraded"
+          ? "Connected; Redis unavailable: other servers' events come later" : "Connected");
+        break;
+      default: // what later servers may send
     }
   }
 

@@ -1,39 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* codec.c: what reading costs: a client's frame unmasked, and the head of a sign-in request. */
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/utf8.h"
 #include "codec/http_request.h"
 #include "codec/ws_frame.h"
-
-#define ROUNDS 7 /* the median of seven: one disturbed round does not show */
-
-static int by_value(const void *a, const void *b)
-{
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-    return (x > y) - (x < y);
-}
-
-static void measure(const char *name, size_t size, unsigned count, uint64_t (*run)(unsigned count))
-{
-    uint64_t rounds[ROUNDS];
-    double each;
-
-    for (unsigned i = 0; i < ROUNDS; i++) {
-        uint64_t start = clock_mono_ns();
-
-        if (run(count) == 0)
-            abort(); /* keeps the work from being optimised away */
-        rounds[i] = clock_mono_ns() - start;
-    }
-    qsort(rounds, ROUNDS, sizeof rounds[0], by_value);
-    each = (double)rounds[ROUNDS / 2] / count;
-    printf("%-28s %8.1f ns  %8.2f GB/s\n", name, each, (double)size / each);
-}
+#include "measure.h"
 
 static uint64_t unmask_310(unsigned count)
 {

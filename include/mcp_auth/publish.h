@@ -26,7 +26,9 @@ typedef struct mcp_auth_event {
 /* One event that was accepted. */
 typedef struct mcp_auth_published_event {
     const char *id, *position;
-    int duplicate; /* it had been published before: `position` is that of then */
+    /* It had been published before: `position` is that of then. `position` is "" where `degraded`
+     * is told: there is none yet. */
+    int duplicate;
 } mcp_auth_published_event;
 
 /* How a publication ended. All is borrowed until the callback returns. */
@@ -38,6 +40,9 @@ typedef struct mcp_auth_published {
     size_t failed_index; /* CONFLICT: which event of the batch */
     size_t count;        /* 0 unless error is 0 */
     const mcp_auth_published_event *events;
+    /* Redis did not answer in time: this instance has delivered them alone, and sends them when it
+     * can. */
+    int degraded;
 } mcp_auth_published;
 
 /* Called once for each publication that was taken in, when it is on its way to every connection

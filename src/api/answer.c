@@ -15,9 +15,11 @@ static void put_event(struct strbuf *out, const struct event *event,
     strbuf_putc(out, '{');
     json_put_name(out, "id");
     json_put_string(out, event->id);
-    json_put_name(out, "position");
-    position_write(&answer->at, position);
-    json_put_string(out, (struct bytes){position, sizeof position});
+    if (answer->at.n > 0) { /* else it has no place in the stream yet */
+        json_put_name(out, "position");
+        position_write(&answer->at, position);
+        json_put_string(out, (struct bytes){position, sizeof position});
+    }
     if (answer->outcome == PUBLISH_DUPLICATE)
         strbuf_puts(out, ",\"duplicate\":true");
     strbuf_putc(out, '}');
@@ -25,7 +27,8 @@ static void put_event(struct strbuf *out, const struct event *event,
 
 void answer_accepted(struct strbuf *out, const struct publication *publication, unsigned redacted)
 {
-    strbuf_printf(out, "{\"accepted\":%u,\"degraded\":false", publication->count);
+    strbuf_printf(out, "{\"accepted\":%u,\"degraded\":%s", publication->count,
+                  publication->degraded ? "true" : "false");
     if (redacted > 0)
         strbuf_printf(out, ",\"redacted\":%u", redacted);
     strbuf_puts(out, ",\"events\":[");

@@ -7,7 +7,7 @@
 #include "net/exchange.h"
 #include "node/node.h"
 
-/* {"accepted":n,"degraded":false,"redacted"?:n,"events":[{"id","position","duplicate"?}]} */
+/* {"accepted":n,"degraded":bool,"redacted"?:n,"events":[{"id","position"?,"duplicate"?}]} */
 void answer_accepted(struct strbuf *out, const struct publication *publication, unsigned redacted);
 
 /* The words for a body that was refused: the message names the member, and where is in details. */

@@ -28,6 +28,8 @@ static void put_reasons(struct strbuf *out, const struct api *api, const struct 
     strbuf_putc(out, '[');
     if (stats->bus == BUS_DEGRADED)
         put_reason(out, &some, "Redis unavailable"); /* these very words (R102) */
+    if (stats->redis.isolated)
+        put_reason(out, &some, "MCP_AUTH_MAX_ISOLATION reached");
     if (net_is_draining(exchange_net(exchange)))
         put_reason(out, &some, "shutting down");
     if (net_is_pausing(exchange_net(exchange)))
@@ -39,13 +41,14 @@ static void put_reasons(struct strbuf *out, const struct api *api, const struct 
     strbuf_putc(out, ']');
 }
 
-/* Without its bus an instance still serves who is here (R74): a reason, not a refusal. So is an
- * issuer whose keys have not come, as long as there are others'. */
+/* Without its bus an instance still serves who is here (R74): a reason, not a refusal, unless it
+ * was set to serve nobody then. So is an issuer whose keys have not come, as long as there are
+ * others'. */
 static bool is_ready(const struct api *api, const struct exchange *exchange,
                      const struct node_stats *stats)
 {
     return !net_is_draining(exchange_net(exchange)) && !net_is_pausing(exchange_net(exchange)) &&
-           stats->active_connections < node_max_connections(api->node) &&
+           !stats->redis.isolated && stats->active_connections < node_max_connections(api->node) &&
            (stats->keys_awaited == 0 || stats->keys > 0);
 }
 

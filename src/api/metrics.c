@@ -80,6 +80,38 @@ static void put_events(struct strbuf *out, const struct node_stats *stats)
     put(out, "bus_ok", "gauge", stats->bus != BUS_DEGRADED, "0 while the bus is unavailable.");
 }
 
+/* Without REDIS_URL they are not there, rather than 0: nobody is to be woken by them. */
+static void put_redis(struct strbuf *out, const struct node_stats *stats, int64_t now_ms)
+{
+    const struct bus_stats *redis = &stats->redis;
+    unsigned long long lag = redis->stream_n > redis->last_n ? redis->stream_n - redis->last_n : 0;
+    int64_t degraded_ms = stats->bus == BUS_DEGRADED ? now_ms - redis->since_wall_ms : 0;
+
+    put(out, "bus_connected", "gauge", redis->connected,
+        "1 while the stream of Redis is followed; the bus is ok once nothing waits to be sent.");
+    put(out, "bus_isolated", "gauge", redis->isolated,
+        "1 when nobody is served because of MCP_AUTH_MAX_ISOLATION.");
+    put_head(out, "bus_degraded_seconds", "gauge", "For how long the bus has not been ok; or 0.");
+    strbuf_printf(out, PREFIX "bus_degraded_seconds %.3f\n",
+                  degraded_ms > 0 ? (double)degraded_ms / 1000.0 : 0.0);
+    put(out, "bus_last_n", "gauge", redis->last_n,
+        "Number of the last entry taken from the stream.");
+    put(out, "bus_lag_events", "gauge", lag,
+        "Entries of the stream known of and not yet taken from it.");
+    put(out, "outbox_events", "gauge", redis->outbox_events,
+        "Accepted events that are not back from Redis yet.");
+    put(out, "outbox_bytes", "gauge", redis->outbox_bytes, "Bytes of these.");
+    put(out, "events_alone_total", "counter", redis->alone,
+        "Events delivered by this instance alone, without Redis.");
+    put(out, "events_sent_late_total", "counter", redis->sent,
+        "Of these, how many Redis has taken since.");
+    put(out, "events_caught_up_total", "counter", redis->caught_up,
+        "Events of others, read after an outage.");
+    put(out, "redis_reconnects_total", "counter", redis->reconnects,
+        "Times Redis was attached to again.");
+    put(out, "redis_outages_total", "counter", redis->outages, "Times the bus stopped being ok.");
+}
+
 /* What grows with use; what a connection costs by itself is not among it. */
 static void put_memory(struct strbuf *out, const struct node_stats *stats)
 {
@@ -218,6 +250,8 @@ void metrics_get(struct exchange *exchange)
     strbuf_init(&text, METRICS_SIZE_MAX);
     put_sessions(&text, &stats);
     put_events(&text, &stats);
+    if (stats.bus != BUS_NONE)
+        put_redis(&text, &stats, exchange_now(exchange).wall_ms);
     put_refused(&text, &stats);
     put_latency(&text, &stats.latency);
     put_lag(&text, api->node, stats.workers);

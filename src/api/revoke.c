@@ -28,7 +28,8 @@ static void answer_done(struct exchange *exchange, const struct publication *pub
     } else {
         strbuf_putc(&json, '{');
     }
-    strbuf_printf(&json, "\"disconnected\":%u}", publication->disconnected);
+    strbuf_printf(&json, "\"disconnected\":%u%s}", publication->disconnected,
+                  publication->degraded ? ",\"degraded\":true" : "");
     exchange_answer_json(exchange, 200, (struct bytes){0}, &json);
 }
 

@@ -63,6 +63,35 @@ static void put_closes(struct strbuf *out, const struct node_stats *stats)
     strbuf_putc(out, '}');
 }
 
+/* Sums over tenants too. */
+static void put_redis(struct strbuf *out, const struct bus_stats *redis)
+{
+    json_put_name(out, "redis");
+    strbuf_printf(out, "{\"connected\":%s,\"isolated\":%s", redis->connected ? "true" : "false",
+                  redis->isolated ? "true" : "false");
+    json_put_name(out, "epoch");
+    strbuf_printf(out, "\"%016llx\"", redis->epoch);
+    put_count(out, "last_n", redis->last_n);
+    put_count(out, "stream_n", redis->stream_n);
+    put_count(out, "outbox_events", redis->outbox_events);
+    put_count(out, "outbox_bytes", redis->outbox_bytes);
+    put_count(out, "alone", redis->alone);
+    put_count(out, "sent", redis->sent);
+    put_count(out, "caught_up", redis->caught_up);
+    put_count(out, "reconnects", redis->reconnects);
+    put_count(out, "outages", redis->outages);
+    strbuf_putc(out, '}');
+}
+
+static void put_time(struct strbuf *out, const char *name, int64_t wall_ms)
+{
+    char text[CLOCK_RFC3339_SIZE];
+
+    json_put_name(out, name);
+    clock_rfc3339(wall_ms, text);
+    json_put_string(out, bytes_of(text));
+}
+
 static const char *bus_text(enum bus_state state)
 {
     return state == BUS_OK ? "ok" : state == BUS_DEGRADED ? "degraded" : "none";
@@ -71,14 +100,16 @@ static const char *bus_text(enum bus_state state)
 /* What tells nothing about any tenant. */
 static void put_instance(struct strbuf *out, const struct node_stats *stats, int64_t now_ms)
 {
-    char started[CLOCK_RFC3339_SIZE];
-
     json_put_name(out, "bus");
     json_put_string(out, bytes_of(bus_text(stats->bus)));
+    if (stats->bus != BUS_NONE)
+        put_time(out, "bus_since", stats->redis.since_wall_ms);
+    if (stats->bus == BUS_DEGRADED) {
+        json_put_name(out, "bus_reason");
+        json_put_string(out, BYTES("Redis unavailable")); /* these very words (R102) */
+    }
     put_count(out, "workers", stats->workers);
-    json_put_name(out, "started");
-    clock_rfc3339(stats->started_wall_ms, started);
-    json_put_string(out, bytes_of(started));
+    put_time(out, "started", stats->started_wall_ms);
     json_put_name(out, "uptime_seconds");
     json_put_int(out,
                  now_ms > stats->started_wall_ms ? (now_ms - stats->started_wall_ms) / 1000 : 0);
@@ -102,6 +133,8 @@ static void answer_all(struct exchange *exchange, struct bytes tenant,
     put_count(&json, "unauthenticated_connections", admission_count(api->net->admission));
     put_events(&json, stats);
     put_instance(&json, stats, exchange_now(exchange).wall_ms);
+    if (stats->bus != BUS_NONE)
+        put_redis(&json, &stats->redis);
     put_closes(&json, stats);
     strbuf_putc(&json, '}');
     exchange_answer_json(exchange, 200, (struct bytes){0}, &json);

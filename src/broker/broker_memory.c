@@ -26,7 +26,12 @@ struct broker_memory {
     struct map known;
     size_t known_bytes; /* without the map */
     struct list by_age;
+    int64_t expire_ms;              /* when to look for old ones next, by mono_ms */
+    struct publish_answer *answers; /* of the batch at hand */
+    unsigned answers_room;
 };
+
+#define EXPIRE_MS 1000
 
 #define KNOWN_KEY_MAX (TENANT_SIZE_MAX + 1u + EVENT_ID_SIZE_MAX)
 
@@ -80,10 +85,11 @@ static struct known *find(const struct broker_memory *memory, const struct event
     return known && known->wall_ms >= wall_ms - memory->dedupe_ms ? known : NULL;
 }
 
-static int remember(struct broker_memory *memory, const struct entry *entry, int64_t wall_ms)
+static int remember(struct broker_memory *memory, const struct event *event,
+                    const struct position *at, int64_t wall_ms)
 {
     char text[KNOWN_KEY_MAX];
-    struct bytes key = key_write(text, entry->event);
+    struct bytes key = key_write(text, event);
     struct known *known = map_find(&memory->known, key);
     int r;
 
@@ -92,9 +98,9 @@ static int remember(struct broker_memory *memory, const struct entry *entry, int
     known = malloc(sizeof *known + key.size);
     if (!known)
         return MCP_AUTH_E_NOMEM;
-    known->n = entry->n;
-    known->check = entry->check;
-    known->fingerprint = entry->event->fingerprint;
+    known->n = at->n;
+    known->check = at->check;
+    known->fingerprint = event->fingerprint;
     known->wall_ms = wall_ms;
     known->key_size = key.size;
     memcpy(known->key, key.data, key.size);
@@ -108,49 +114,113 @@ static int remember(struct broker_memory *memory, const struct entry *entry, int
     return 0;
 }
 
-static bool memory_conflicts(const struct broker *broker, const struct event *event,
-                             int64_t wall_ms)
+static int answers_reserve(struct broker_memory *memory, unsigned count)
 {
-    const struct broker_memory *memory =
-        container_of((struct broker *)(uintptr_t)broker, struct broker_memory, broker);
-    const struct known *known = find(memory, event, wall_ms);
+    struct publish_answer *answers;
 
-    return known && known->fingerprint != event->fingerprint;
+    if (count <= memory->answers_room)
+        return 0;
+    answers = realloc(memory->answers, count * sizeof *answers);
+    if (!answers)
+        return MCP_AUTH_E_NOMEM;
+    memory->answers = answers;
+    memory->answers_room = count;
+    return 0;
 }
 
-static void memory_publish(struct broker *broker, struct event *event, uint64_t ticket,
-                           int64_t wall_ms)
+/* Gives the next number, which counts only when all of the batch was taken. */
+static enum batch_result take(struct broker_memory *memory, const struct event *event,
+                              uint64_t *last_n, int64_t wall_ms, struct publish_answer *ret)
 {
-    struct broker_memory *memory = memory_of(broker);
     const struct known *known = find(memory, event, wall_ms);
-    struct position at = {.epoch = memory->epoch};
-    struct entry entry = {.event = event};
-    enum publish_outcome outcome = PUBLISH_TAKEN;
+    struct position *at = &ret->at;
 
+    at->epoch = memory->epoch;
     if (known) {
-        at.n = known->n;
-        at.check = known->check;
-        outcome = known->fingerprint == event->fingerprint ? PUBLISH_DUPLICATE : PUBLISH_CONFLICT;
-        memory->port.on_outcome(memory->port.owner, ticket, outcome, &at);
-        return;
+        ret->outcome = PUBLISH_DUPLICATE;
+        at->n = known->n;
+        at->check = known->check;
+        return known->fingerprint == event->fingerprint ? BATCH_TAKEN : BATCH_CONFLICT;
     }
-    entry.n = at.n = memory->n + 1;
-    entry.check = at.check = position_check(memory->epoch, entry.n, event->tenant, event->id);
-    if (event->id_given && remember(memory, &entry, wall_ms) < 0) {
-        memory->port.on_outcome(memory->port.owner, ticket, PUBLISH_FAILED, &at);
-        return;
-    }
-    memory->n = entry.n;
-    forget_older(memory, wall_ms - memory->dedupe_ms);
-    memory->port.on_outcome(memory->port.owner, ticket, outcome, &at);
-    memory->port.on_entry(memory->port.owner, &entry);
+    ret->outcome = PUBLISH_TAKEN;
+    at->n = *last_n + 1;
+    at->check = position_check(memory->epoch, at->n, event->tenant, event->id);
+    if (event->id_given && remember(memory, event, at, wall_ms) < 0)
+        return BATCH_FAILED;
+    *last_n = at->n;
+    return BATCH_TAKEN;
 }
 
-static void memory_tick(struct broker *broker, int64_t wall_ms)
+/* What was remembered of a batch that is not stored. */
+static void forget_beyond(struct broker_memory *memory, uint64_t n)
+{
+    while (!list_empty(&memory->by_age)) {
+        struct known *newest = container_of(memory->by_age.prev, struct known, by_age);
+
+        if (newest->n <= n)
+            return;
+        forget(memory, newest);
+    }
+}
+
+static void give_back(struct broker_memory *memory, const struct broker_batch *batch)
+{
+    for (unsigned i = 0; i < batch->count; i++) {
+        const struct publish_answer *answer = &memory->answers[i];
+        struct entry entry = {.event = batch->events[i],
+                              .n = answer->at.n,
+                              .check = answer->at.check};
+        int r;
+
+        if (answer->outcome != PUBLISH_TAKEN)
+            continue;
+        r = memory->port.on_entry(memory->port.owner, &entry);
+        assert(r == 0); /* there is nowhere to come again for it */
+        (void)r;
+    }
+}
+
+static void memory_publish(struct broker *broker, const struct broker_batch *batch, int64_t wall_ms)
+{
+    struct broker_memory *memory = memory_of(broker);
+    struct batch_answer answer = {.ticket = batch->ticket, .result = BATCH_TAKEN};
+    uint64_t last_n = memory->n;
+
+    if (answers_reserve(memory, batch->count) < 0)
+        answer.result = BATCH_FAILED;
+    for (unsigned i = 0; i < batch->count && answer.result == BATCH_TAKEN; i++) {
+        answer.result = take(memory, batch->events[i], &last_n, wall_ms, &memory->answers[i]);
+        answer.failed_index = i;
+    }
+    if (answer.result != BATCH_TAKEN) {
+        forget_beyond(memory, memory->n);
+        memory->port.on_answer(memory->port.owner, &answer);
+        return;
+    }
+    memory->n = last_n;
+    forget_older(memory, wall_ms - memory->dedupe_ms);
+    answer.answers = memory->answers;
+    answer.count = batch->count;
+    memory->port.on_answer(memory->port.owner, &answer);
+    give_back(memory, batch);
+}
+
+/* They live as long as this process anyway. */
+static void memory_write_fences(struct broker *broker __attribute__((unused)),
+                                const struct fence *fences __attribute__((unused)),
+                                size_t count __attribute__((unused)))
+{
+}
+
+static int64_t memory_advance(struct broker *broker, struct now now)
 {
     struct broker_memory *memory = memory_of(broker);
 
-    forget_older(memory, wall_ms - memory->dedupe_ms);
+    if (now.mono_ms >= memory->expire_ms) {
+        forget_older(memory, now.wall_ms - memory->dedupe_ms);
+        memory->expire_ms = now.mono_ms + EXPIRE_MS;
+    }
+    return memory->expire_ms;
 }
 
 static struct broker_usage memory_usage(const struct broker *broker)
@@ -161,6 +231,7 @@ static struct broker_usage memory_usage(const struct broker *broker)
     return (struct broker_usage){
         .ids = memory->known.count,
         .bytes = memory->known_bytes + memory->known.capacity * sizeof *memory->known.slots,
+        .round_trip_ms = -1,
     };
 }
 
@@ -171,13 +242,14 @@ static void memory_free(struct broker *broker)
     while (!list_empty(&memory->by_age))
         forget(memory, container_of(memory->by_age.next, struct known, by_age));
     map_done(&memory->known);
+    free(memory->answers);
     free(memory);
 }
 
 static const struct broker_operations memory_operations = {
     .publish = memory_publish,
-    .conflicts = memory_conflicts,
-    .tick = memory_tick,
+    .write_fences = memory_write_fences,
+    .advance = memory_advance,
     .usage = memory_usage,
     .free = memory_free,
 };

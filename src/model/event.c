@@ -307,6 +307,7 @@ int event_new(struct event **ret, const struct event_fields *fields, struct byte
     event->type = fields->type;
     event->level = level_rank(fields->members[MEMBER_SECURITY_LEVEL]);
     event->id_given = fields->id_given;
+    event->no_effects = fields->no_effects;
     event->same_person =
         names(fields, MEMBER_USER_ID) &&
         bytes_equal(fields->members[MEMBER_USER_ID], fields->members[MEMBER_TARGET_USER_ID]);
@@ -323,7 +324,7 @@ int event_new(struct event **ret, const struct event_fields *fields, struct byte
         event->members[i] = bytes_copy(&at, fields->members[i]);
     event->json = bytes_copy(&at, json);
     at = audience_fill(event, fields, rule, at);
-    at = fence_fill(event, rule->effect, at);
+    at = fence_fill(event, fields->no_effects ? EFFECT_NONE : rule->effect, at);
     assert((size_t)(at - (char *)event) <= size);
 
     *ret = event;

@@ -47,6 +47,7 @@ struct event_fields {
     struct bytes tenant;                 /* "" is a tenant */
     struct bytes publisher;              /* user id of who published, "" for the API key or host */
     int64_t time_ms;                     /* wall clock of the accepting instance; also not_before */
+    bool no_effects;                     /* it withdraws nothing, whatever its type */
 };
 
 /* Entries of the stream that are no events: they take their number and do what they say on every
@@ -55,7 +56,12 @@ enum event_control {
     CONTROL_NONE,
     CONTROL_REVOCATION, /* its fence: everything of a user, or one token */
     CONTROL_DISCONNECT, /* of the connections of MEMBER_USER_ID */
+    CONTROL_UNREADABLE, /* of a version that is not ours: it takes its number and does nothing */
 };
+
+/* The type of a control entry in the stream ("$revocation"); absent when there is no such entry. */
+struct bytes event_control_text(enum event_control control);
+enum event_control event_control_find(struct bytes text); /* CONTROL_NONE: no such entry */
 
 /* One allocation. Immutable after event_new; counted by atomics, so any thread may hold it. */
 struct event {
@@ -66,6 +72,7 @@ struct event {
     bool id_given;
     bool same_person; /* user_id equals target_user_id */
     bool has_fence;
+    bool no_effects;        /* as its publisher may say: see event_fields */
     bool withdraws_nothing; /* though its type does: it names nobody, or not what */
     struct fence fence;     /* what it takes away; text points into this event */
     int64_t time_ms;
@@ -88,7 +95,8 @@ uint64_t event_fingerprint(const struct event_fields *fields);
  * the full view as wire/event_out composed it. MCP_AUTH_E_NOMEM. */
 MUST_CHECK int event_new(struct event **ret, const struct event_fields *fields, struct bytes json,
                          uint64_t fingerprint, const struct policy *policy);
-/* What a control entry is made of; all borrowed. One of user and token_id is present. */
+/* What a control entry is made of; all borrowed. One of user and token_id is present, but for
+ * CONTROL_UNREADABLE. */
 struct control_fields {
     enum event_control control;
     struct bytes id, tenant, publisher, user, token_id;
@@ -103,7 +111,7 @@ MUST_CHECK int event_new_control(struct event **ret, const struct control_fields
 /* Must every hub do something before this is announced? */
 static inline bool event_has_effect(const struct event *event)
 {
-    return event->has_fence || event->control != CONTROL_NONE;
+    return event->has_fence || event->control == CONTROL_DISCONNECT;
 }
 struct event *event_ref(struct event *event);
 void event_unref(struct event *event);

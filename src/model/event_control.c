@@ -6,6 +6,26 @@
 #include "mcp_auth/error.h"
 #include "model/event.h"
 
+static const struct bytes control_texts[] = {
+    [CONTROL_NONE] = {NULL, 0},
+    [CONTROL_REVOCATION] = {"$revocation", 11},
+    [CONTROL_DISCONNECT] = {"$disconnect", 11},
+    [CONTROL_UNREADABLE] = {NULL, 0},
+};
+
+struct bytes event_control_text(enum event_control control)
+{
+    return control < ARRAY_COUNT(control_texts) ? control_texts[control] : (struct bytes){0};
+}
+
+enum event_control event_control_find(struct bytes text)
+{
+    for (unsigned i = 0; i < ARRAY_COUNT(control_texts); i++)
+        if (bytes_present(control_texts[i]) && bytes_equal(control_texts[i], text))
+            return (enum event_control)i;
+    return CONTROL_NONE;
+}
+
 static void fence_fill(struct event *event, struct bytes token_id)
 {
     event->has_fence = true;
@@ -27,8 +47,10 @@ int event_new_control(struct event **ret, const struct control_fields *fields, s
     char *at;
 
     assert(fields->control != CONTROL_NONE && bytes_present(fields->id));
-    assert((fields->user.size > 0) != (fields->token_id.size > 0));
-    assert(fields->control == CONTROL_REVOCATION || fields->user.size > 0);
+    if (fields->control != CONTROL_UNREADABLE) {
+        assert((fields->user.size > 0) != (fields->token_id.size > 0));
+        assert(fields->control == CONTROL_REVOCATION || fields->user.size > 0);
+    }
 
     event = calloc(1, size);
     if (!event)

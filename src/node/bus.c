@@ -6,7 +6,7 @@
 
 #include "mcp_auth/error.h"
 
-#define TICK_MS 1000 /* expiry of ids, events, allowances, fences */
+#define TICK_MS 1000 /* expiry of events, allowances, fences */
 /* Notes run before the loop looks at its clock again. */
 #define NOTES_PER_TURN 256u
 
@@ -44,7 +44,7 @@ static void log_control(const struct event *event)
               LOG_TEXT("token_id", event->fence.name), LOG_TEXT("by", event->publisher));
 }
 
-void bus_on_entry(void *owner, const struct entry *entry)
+int bus_on_entry(void *owner, const struct entry *entry)
 {
     struct node *node = owner;
     bool is_control = entry->event->control != CONTROL_NONE;
@@ -66,6 +66,7 @@ void bus_on_entry(void *owner, const struct entry *entry)
     }
     atomic_store_explicit(&node->stream_n, entry->n, memory_order_relaxed);
     broadcast_entry(node->broadcast, entry);
+    return 0;
 }
 
 static void tell_counters(struct node *node)
@@ -90,7 +91,6 @@ static void tick(struct node *node)
                                           tokens->authority.fence_skew_ms);
     atomic_store_explicit(&node->fences_counted, fence_table_count(&node->fences),
                           memory_order_relaxed);
-    broker_tick(node->broker, node->now.wall_ms);
     history_expire(node->history, node->now.wall_ms);
     publish_rate_expire(&node->rate, node->now.mono_ms);
 }
@@ -104,17 +104,19 @@ static void rung(struct watch *watch __attribute__((unused)),
 static void *bus_thread(void *argument)
 {
     struct node *node = argument;
-    int64_t tick_ms = clock_now().mono_ms + TICK_MS;
+    int64_t tick_ms = clock_now().mono_ms + TICK_MS, due_ms = 0;
     bool more = false;
 
     /* What it accepted is still announced after the stop was asked for. */
     while (!node->stopping || more || broadcast_waiting(node->broadcast) > 0) {
-        int64_t sleep_ms = tick_ms - node->now.mono_ms;
+        int64_t until_ms = due_ms < tick_ms ? due_ms : tick_ms;
+        int64_t sleep_ms = until_ms - node->now.mono_ms;
 
         if (loop_turn(&node->loop, more ? 0 : sleep_ms > 0 ? sleep_ms : 0) < 0)
             log_write(LOG_ERROR, "the bus could not wait for events");
         node->now = clock_now();
         more = mailbox_run(&node->mailbox, node, NOTES_PER_TURN);
+        due_ms = broker_advance(node->broker, node->now);
         if (node->now.mono_ms >= tick_ms) {
             tick(node);
             tick_ms = node->now.mono_ms + TICK_MS;

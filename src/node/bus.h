@@ -10,6 +10,6 @@ MUST_CHECK int bus_start(struct node *node);
  * threads must still run, since effects wait for them. */
 void bus_stop(struct node *node);
 /* For the broker: an entry came, in order. */
-void bus_on_entry(void *owner, const struct entry *entry);
+int bus_on_entry(void *owner, const struct entry *entry);
 
 #endif

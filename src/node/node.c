@@ -19,7 +19,7 @@ static int make_parts(struct node *node)
         .age_max_ms = settings->history_ms,
     };
     struct broker_port port = {
-        .on_outcome = publication_on_outcome,
+        .on_answer = publication_on_answer,
         .on_entry = bus_on_entry,
         .owner = node,
     };

@@ -49,11 +49,6 @@ enum publication_result {
 };
 #define PUBLICATION_RESULTS (PUBLICATION_STOPPING + 1u)
 
-struct publish_answer {
-    enum publish_outcome outcome; /* TAKEN or DUPLICATE */
-    struct position at;
-};
-
 /* A batch on its way to the bus and back. Made by the publisher's thread; node's from
  * node_publish until `done` is called, in the thread of the hub that asked, by its mailbox. */
 struct publication {
@@ -63,6 +58,7 @@ struct publication {
     unsigned count;
     struct bytes publisher_key; /* whose rate it counts to: tenant 0x1f user; "" for the API key */
     enum publication_result result;
+    bool degraded; /* accepted, and delivered by this instance alone: not in the stream yet */
     unsigned failed_index;
     int64_t retry_after_ms;
     /* Of a control entry: connections that it closed, and hubs that had no memory for its fence and
@@ -125,6 +121,20 @@ MUST_CHECK int node_ingest_texts(struct node *node, const struct event_texts *te
                                  struct publication **ret, unsigned *ret_redacted,
                                  struct ingest_problem *ret_problem);
 
+/* What an operator looks at when instances share a Redis. n as in struct position. */
+struct bus_stats {
+    bool connected; /* it follows the stream; still degraded as long as events wait to be sent */
+    bool isolated;  /* for longer than MCP_AUTH_MAX_ISOLATION: nobody is served */
+    int64_t since_wall_ms;               /* the state is what it is */
+    unsigned long long epoch;            /* 0: this instance has never met Redis */
+    unsigned long long last_n, stream_n; /* that the hubs have been given; that Redis has told of */
+    unsigned long long outbox_events, outbox_bytes; /* accepted, and not back from the stream yet */
+    /* Events, in all: delivered by this instance alone; of those, come back since; of others, read
+     * late. */
+    unsigned long long alone, sent, caught_up;
+    unsigned long long reconnects, outages;
+};
+
 /* Sums of all hubs and the bus; thread any. */
 struct node_stats {
     unsigned long long active_connections, waiting_connections, total_connections;
@@ -142,6 +152,7 @@ struct node_stats {
     struct latency_sums latency; /* from node_publish until queued to its receivers of a hub */
     unsigned long long backlog_bytes;
     enum bus_state bus;
+    struct bus_stats redis;     /* of BUS_NONE all 0 */
     unsigned long long backlog; /* accepted, not yet announced */
     int64_t started_wall_ms;
     unsigned workers;

@@ -62,7 +62,7 @@ struct node {
     struct delivery *announcing; /* while the hubs are being told */
     struct delivery *enforcing;
     struct resume_note *answering;
-    struct publication *publishing;                   /* while its outcomes come */
+    struct publication *publishing;                   /* while its answer comes */
     struct publication *waiting_first, *waiting_last; /* by last_n, linked by note.next */
     uint64_t announced_n;
     struct map seats;        /* of users with connections (seats.c) */
@@ -97,8 +97,7 @@ void publication_run(struct note *note, void *context);
 void publications_announced(struct node *node, uint64_t n);
 /* One hub has applied what stands at n. */
 void publications_effect(struct node *node, uint64_t n, int closed);
-void publication_on_outcome(void *owner, uint64_t ticket, enum publish_outcome outcome,
-                            const struct position *at);
+void publication_on_answer(void *owner, const struct batch_answer *answer);
 
 /* seats.c: for hub_port. Whoever joins parts. */
 void seats_init(struct map *users, const uint8_t seed[16]);

@@ -138,20 +138,15 @@ void node_publish(struct node *node, struct publication *publication)
 
 /* The rest is in the bus thread. */
 
-/* Everything that could refuse it, before anything of it is stored. */
+/* What of this instance could refuse it, before anything of it is stored. */
 static enum publication_result check(struct node *node, struct publication *publication)
 {
     size_t fences = 0;
 
     if (node->stopping)
         return PUBLICATION_STOPPING;
-    for (unsigned i = 0; i < publication->count; i++) {
-        if (broker_conflicts(node->broker, publication->events[i], node->now.wall_ms)) {
-            publication->failed_index = i;
-            return PUBLICATION_CONFLICT;
-        }
+    for (unsigned i = 0; i < publication->count; i++)
         fences += publication->events[i]->has_fence;
-    }
     if (!is_control(publication) && /* withdrawing never waits for publishing */
         !publish_rate_take(&node->rate, publication->publisher_key, publication->count,
                            atomic_load_explicit(&node->publish_rate, memory_order_relaxed),
@@ -166,37 +161,44 @@ static enum publication_result check(struct node *node, struct publication *publ
     return PUBLICATION_ACCEPTED;
 }
 
-void publication_on_outcome(void *owner, uint64_t ticket, enum publish_outcome outcome,
-                            const struct position *at)
+static void take_answer(struct node *node, struct publication *publication, unsigned index,
+                        const struct publish_answer *answer)
+{
+    const struct event *event = publication->events[index];
+
+    log_write(LOG_DEBUG, answer->outcome == PUBLISH_TAKEN ? "publish accepted" : "publish repeated",
+              LOG_TEXT("event_id", event->id), LOG_TEXT("tenant_id", event->tenant),
+              LOG_INT("n", (long long)answer->at.n));
+    if (answer->outcome == PUBLISH_DUPLICATE)
+        atomic_fetch_add_explicit(&node->duplicates, 1, memory_order_relaxed);
+    else if (!is_control(publication))
+        atomic_fetch_add_explicit(&node->published, 1, memory_order_relaxed);
+    publication->answers[index] = *answer;
+    if (answer->at.n > publication->last_n)
+        publication->last_n = answer->at.n;
+}
+
+void publication_on_answer(void *owner, const struct batch_answer *answer)
 {
     struct node *node = owner;
     struct publication *publication = node->publishing;
 
-    assert(publication && ticket < publication->count);
-    if (outcome == PUBLISH_TAKEN || outcome == PUBLISH_DUPLICATE)
-        log_write(LOG_DEBUG, outcome == PUBLISH_TAKEN ? "publish accepted" : "publish repeated",
-                  LOG_TEXT("event_id", publication->events[ticket]->id),
-                  LOG_TEXT("tenant_id", publication->events[ticket]->tenant),
-                  LOG_INT("n", (long long)at->n));
-    publication->answers[ticket] = (struct publish_answer){outcome, *at};
-    switch (outcome) {
-    case PUBLISH_TAKEN:
-        if (!is_control(publication))
-            atomic_fetch_add_explicit(&node->published, 1, memory_order_relaxed);
+    assert(publication);
+    switch (answer->result) {
+    case BATCH_TAKEN:
+        assert(answer->count == publication->count);
+        for (unsigned i = 0; i < answer->count; i++)
+            take_answer(node, publication, i, &answer->answers[i]);
+        publication->result = PUBLICATION_ACCEPTED;
         break;
-    case PUBLISH_DUPLICATE:
-        atomic_fetch_add_explicit(&node->duplicates, 1, memory_order_relaxed);
-        break;
-    case PUBLISH_CONFLICT: /* with an earlier one of this very batch */
-        publication->failed_index = (unsigned)ticket;
+    case BATCH_CONFLICT:
+        publication->failed_index = answer->failed_index;
         publication->result = PUBLICATION_CONFLICT;
-        return;
-    case PUBLISH_FAILED:
+        break;
+    case BATCH_FAILED:
         publication->result = PUBLICATION_OVERLOADED;
-        return;
+        break;
     }
-    if (at->n > publication->last_n)
-        publication->last_n = at->n;
 }
 
 static void wait_for_news(struct node *node, struct publication *publication)
@@ -220,10 +222,11 @@ void publication_run(struct note *note, void *context)
         settle(node, publication, result);
         return;
     }
-    publication->result = PUBLICATION_ACCEPTED;
     node->publishing = publication;
-    for (unsigned i = 0; i < publication->count; i++)
-        broker_publish(node->broker, publication->events[i], i, node->now.wall_ms);
+    broker_publish(node->broker,
+                   &(struct broker_batch){.events = publication->events,
+                                          .count = publication->count},
+                   node->now.wall_ms);
     node->publishing = NULL;
     if (publication->last_n <= node->announced_n)
         settle(node, publication, publication->result);

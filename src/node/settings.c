@@ -27,6 +27,7 @@ static void value_done(struct setting_value *value)
     if (value->text)
         explicit_bzero(value->text, strlen(value->text));
     free(value->text);
+    free(value->shown);
     free(value->where);
     *value = (struct setting_value){0};
 }
@@ -64,7 +65,10 @@ int settings_set(struct settings_builder *builder, const char *name, struct byte
 
     fresh.text = strndup(value.data ? value.data : "", value.size);
     fresh.where = where ? strdup(where) : NULL;
-    if (!fresh.text || (where && !fresh.where)) {
+    if (!file && setting_rules[index].type == SETTING_URL)
+        fresh.shown = setting_url_shown(value);
+    if (!fresh.text || (where && !fresh.where) ||
+        (!file && setting_rules[index].type == SETTING_URL && !fresh.shown)) {
         value_done(&fresh);
         return MCP_AUTH_E_NOMEM;
     }
@@ -124,7 +128,9 @@ void settings_info(const struct settings_builder *builder, unsigned index, struc
         .source = value->text ? value->source : SOURCE_DEFAULT,
         .where = value->where,
     };
-    if (rule->secret)
+    if (value->shown)
+        ret->value = bytes_of(value->shown);
+    else if (rule->secret)
         ret->value = value->text ? BYTES("(set)") : BYTES("");
     else
         ret->value = bytes_of(value->text ? value->text : rule->default_text);

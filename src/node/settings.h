@@ -17,12 +17,18 @@ struct text_list {
     unsigned count;
 };
 
+/* What becomes of an event that another program published on the channel of Redis. */
+enum redis_plain { REDIS_PLAIN_ACCEPT, REDIS_PLAIN_NO_EFFECTS, REDIS_PLAIN_OFF };
+
 /* The values in force, after checking. Immutable once a node runs; strings live as long as it. */
 struct settings {
     int64_t heartbeat_ms;
     unsigned max_connections;
     unsigned rate_messages;
     int64_t rate_window_ms;
+    struct bytes redis_url, redis_password, redis_prefix, redis_ca_file; /* absent when none */
+    int64_t bus_deadline_ms, max_isolation_ms;                           /* the latter 0: never */
+    enum redis_plain redis_plain;
     struct text_list listen, metrics_listen; /* addresses as written */
     unsigned workers;                        /* 1.. */
     size_t history_events;
@@ -52,7 +58,6 @@ struct settings {
     bool log_json;
     bool dev;         /* serve --dev: loopback only, foreign Host refused */
     bool secret_made; /* jwt_secret is a throw-away one */
-    bool redis_set;   /* REDIS_URL is there, which this version does not use: say so */
 };
 
 /* The settings being collected; wraps struct settings with where each value came from. */
@@ -67,7 +72,7 @@ struct setting_info {
     const char *range; /* "1..3600 seconds" */
     const char *default_text;
     bool secret;        /* its value is never printed; may come as NAME_FILE */
-    struct bytes value; /* as written; "(set)" for a secret */
+    struct bytes value; /* as written; "(set)" for a secret, an address without its password */
     enum setting_source source;
     const char *where; /* "file.env:3", or NULL */
 };

@@ -2,6 +2,8 @@
 /* settings_check.c: what one text must look like: an address, a claim's name, an origin, a key. */
 #include "node/settings_table.h"
 
+#include <stdio.h>
+
 #include "mcp_auth/error.h"
 
 /* sun_path holds 108 bytes with its NUL (unix(7)). */
@@ -17,6 +19,19 @@ const char *setting_check_plain(struct bytes text)
     for (size_t i = 0; i < text.size; i++)
         if (is_control(text.data[i]))
             return "holds a control character";
+    return NULL;
+}
+
+/* Nothing that means something to Redis: braces make a hash tag, the others a pattern of an ACL. */
+const char *setting_check_prefix(struct bytes text)
+{
+    for (size_t i = 0; i < text.size; i++) {
+        char c = text.data[i];
+
+        if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') && !(c >= '0' && c <= '9') &&
+            c != '_' && c != '.' && c != ':' && c != '-')
+            return "has an odd character";
+    }
     return NULL;
 }
 
@@ -127,4 +142,27 @@ const char *setting_check_redact(struct bytes text)
     char folded[REDACT_KEY_SIZE_MAX];
 
     return redaction_fold(text, folded) == 0 ? "has nothing left without case, _ and -" : NULL;
+}
+
+/* What may be part of a password is taken for one, in an address that is wrong as well: all from the
+ * first ':' after "//" to the last '@'. */
+char *setting_url_shown(struct bytes url)
+{
+    const char *at = memrchr(url.data, '@', url.size), *colon = NULL;
+    size_t start = 0;
+    char *shown;
+
+    for (size_t i = 0; at && i + 2 < url.size && !start; i++)
+        if (memcmp(url.data + i, "://", 3) == 0)
+            start = i + 3;
+    if (at && url.data + start < at)
+        colon = memchr(url.data + start, ':', (size_t)(at - url.data) - start);
+    if (at && !start)
+        return strdup("(set)");
+    if (!colon)
+        return strndup(url.data, url.size);
+    if (asprintf(&shown, "%.*s***%.*s", (int)(colon + 1 - url.data), url.data,
+                 (int)(url.data + url.size - at), at) < 0)
+        return NULL;
+    return shown;
 }

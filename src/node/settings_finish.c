@@ -143,8 +143,6 @@ static void finish_one(struct finish *f, unsigned index)
     const struct setting_value *value = &f->builder->values[index];
     const struct setting_value *file = &f->builder->files[index];
 
-    if (rule->type == SETTING_UNUSED)
-        return;
     if (value->text && file->text && value->source == file->source) {
         finish_problem(f, "%s and %s_FILE are both set; keep one", rule->name, rule->name);
         return;
@@ -303,7 +301,6 @@ static void finish_given(struct finish *f)
         s->keys_given |= is_given(f, keys[i]);
     s->issuer_given = is_given(f, BYTES("MCP_AUTH_TOKEN_ISSUER"));
     s->audience_given = is_given(f, BYTES("MCP_AUTH_TOKEN_AUDIENCE"));
-    s->redis_set = is_given(f, BYTES("REDIS_URL"));
     s->privacy_given = is_given(f, privacy) && !f->wrong[setting_find(privacy)];
 }
 
@@ -363,7 +360,7 @@ void settings_free(struct settings *settings)
         const struct setting_rule *rule = &setting_rules[i];
         void *place = (char *)settings + rule->offset;
 
-        if (rule->type == SETTING_TEXT)
+        if (rule->type == SETTING_TEXT || rule->type == SETTING_URL)
             text_wipe(place);
         else if (rule->type == SETTING_LIST)
             text_list_done(place);

@@ -2,6 +2,8 @@
 /* settings_live.c: which settings differ, and which of them can change while a server runs. */
 #include "node/settings.h"
 
+#include <assert.h>
+
 #include "node/settings_table.h"
 
 static const char *const live[] = {
@@ -32,6 +34,7 @@ static bool same_value(const struct setting_rule *rule, const void *a, const voi
 
     switch (rule->type) {
     case SETTING_TEXT:
+    case SETTING_URL:
         return same_text(a, b);
     case SETTING_LIST:
         if (list_a->count != list_b->count)
@@ -45,9 +48,8 @@ static bool same_value(const struct setting_rule *rule, const void *a, const voi
     case SETTING_CHOICE:
     case SETTING_ALGORITHMS:
         return memcmp(a, b, rule->size) == 0;
-    case SETTING_UNUSED:
-        break;
     }
+    assert(!"every type is handled");
     return true;
 }
 

@@ -129,7 +129,7 @@ void setting_range(const struct setting_rule *rule, char ret[SETTING_RANGE_SIZE]
         break;
     case SETTING_LIST:
     case SETTING_ALGORITHMS:
-    case SETTING_UNUSED:
+    case SETTING_URL:
         size = snprintf(ret, SETTING_RANGE_SIZE, "%s", rule->unit);
         break;
     }
@@ -270,13 +270,12 @@ int setting_store(const struct setting_rule *rule, struct bytes text, struct set
         store_number(rule, settings, number);
         return 0;
     case SETTING_TEXT:
+    case SETTING_URL:
         return store_text(rule, text, settings, ret_why);
     case SETTING_LIST:
         return store_list(rule, text, settings, ret_why);
     case SETTING_ALGORITHMS:
         return store_algorithms(text, rule, settings, ret_why);
-    case SETTING_UNUSED:
-        return 0;
     }
     assert(!"every type is handled");
     return MCP_AUTH_E_INVALID;

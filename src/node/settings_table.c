@@ -8,7 +8,6 @@
 #include "mcp_auth/error.h"
 
 #define PLACE(member) offsetof(struct settings, member), sizeof(((struct settings *)0)->member)
-#define NOWHERE 0, 0
 
 #define SECOND INT64_C(1000)
 #define DAY (INT64_C(86400) * SECOND)
@@ -28,12 +27,28 @@ const struct setting_rule setting_rules[] = {
     {"WEBSOCKET_RATE_LIMIT_WINDOW", "--websocket-rate-limit-window", SETTING_SECONDS, "60", 100,
      DAY, "seconds", NULL, NULL, false, false, PLACE(rate_window_ms),
      "the window of WEBSOCKET_RATE_LIMIT_MESSAGES"},
-    {"REDIS_URL", "--redis-url", SETTING_UNUSED, "", 0, SETTING_SIZE_MAX, "accepted and not used",
-     NULL, NULL, true, false, NOWHERE,
-     "accepted, and not used: this version runs without Redis, on one instance"},
-    {"REDIS_PASSWORD", "--redis-password", SETTING_UNUSED, "", 0, SETTING_SIZE_MAX,
-     "accepted and not used", NULL, NULL, true, false, NOWHERE,
-     "accepted, and not used: this version runs without Redis, on one instance"},
+    {"REDIS_URL", "--redis-url", SETTING_URL, "", 1, SETTING_SIZE_MAX,
+     "redis://[USER[:PASSWORD]@]HOST[:PORT][/DATABASE], rediss:// or unix:///PATH[?db=DATABASE]",
+     NULL, NULL, true, false, PLACE(redis_url),
+     "the Redis that instances share their events by; unset: events stay on this instance"},
+    {"REDIS_PASSWORD", "--redis-password", SETTING_TEXT, "", 1, SETTING_SIZE_MAX, "bytes", NULL,
+     NULL, true, false, PLACE(redis_password),
+     "password of that Redis; one that stands in REDIS_URL wins"},
+    {"MCP_AUTH_BUS_DEADLINE_MS", "--bus-deadline-ms", SETTING_NUMBER, "100", 1, 60000,
+     "milliseconds", NULL, NULL, false, false, PLACE(bus_deadline_ms),
+     "an event that is not back from Redis by then is delivered by this instance alone"},
+    {"MCP_AUTH_MAX_ISOLATION", "--max-isolation", SETTING_SECONDS, "0", 0, DAY, "seconds", NULL,
+     NULL, false, false, PLACE(max_isolation_ms),
+     "without Redis for longer, every connection is closed 4206 until it is back; 0: never"},
+    {"MCP_AUTH_REDIS_PLAIN", "--redis-plain", SETTING_CHOICE, "accept", 0, 0, NULL,
+     "accept|no-effects|off", NULL, false, false, PLACE(redis_plain),
+     "events that other programs PUBLISH on the channel: taken in, without effects, or not at all"},
+    {"MCP_AUTH_REDIS_PREFIX", "--redis-prefix", SETTING_TEXT, "", 1, 128,
+     "letters, digits, _ . : -", NULL, setting_check_prefix, false, false, PLACE(redis_prefix),
+     "put before the names of channel and keys, where several fleets share a Redis"},
+    {"MCP_AUTH_REDIS_CA_FILE", "--redis-ca-file", SETTING_TEXT, "", 1, PATH_SIZE_MAX, "a path",
+     NULL, setting_check_plain, false, false, PLACE(redis_ca_file),
+     "PEM file of who may vouch for a Redis at rediss://, instead of the system's"},
     {"MCP_AUTH_LISTEN", "--listen", SETTING_LIST, "localhost:8000", 1, PATH_SIZE_MAX,
      "HOST:PORT or unix:PATH, with commas between", NULL, setting_check_address, false, true,
      PLACE(listen), "addresses to listen on; localhost is both loopbacks, port 0 any free port"},
@@ -144,8 +159,7 @@ _Static_assert(ARRAY_COUNT(setting_rules) == SETTINGS_COUNT, "count the rows");
 
 /* Known from the protocol, one blank between: setting one is an error that says what it is, so
  * that nobody believes in a safeguard that is not there. */
-static const char later[] = " MCP_AUTH_DATA_DIR MCP_AUTH_BUS_DEADLINE_MS MCP_AUTH_TLS_CERT_FILE"
-                            " MCP_AUTH_TLS_KEY_FILE MCP_AUTH_REDIS_PLAIN MCP_AUTH_REDIS_PREFIX ";
+static const char later[] = " MCP_AUTH_DATA_DIR MCP_AUTH_TLS_CERT_FILE MCP_AUTH_TLS_KEY_FILE ";
 
 int setting_find(struct bytes name)
 {

@@ -12,7 +12,7 @@ enum setting_type {
     SETTING_LIST,       /* texts with commas between; min..max bytes each */
     SETTING_CHOICE,     /* one of the words of `choices`; kept as its place among them */
     SETTING_ALGORITHMS, /* names of signature algorithms, kept as bits */
-    SETTING_UNUSED,     /* accepted, so that the guide's settings load, and not used */
+    SETTING_URL,        /* a text of which the password is not printed */
 };
 
 /* Says what is wrong with one text, or NULL. */
@@ -34,7 +34,7 @@ struct setting_rule {
 
 /* Rows with a name of their own in code. The order of the table is that of the protocol's page. */
 extern const struct setting_rule setting_rules[];
-#define SETTINGS_COUNT 42u
+#define SETTINGS_COUNT 47u
 int setting_find(struct bytes name);                      /* an index, or MCP_AUTH_E_NOT_FOUND */
 int setting_find_named(const char *name, bool *ret_file); /* also by flag, NAME_FILE, --flag-file */
 bool setting_is_later(const char *name);                  /* of a version that is still to come */
@@ -45,6 +45,7 @@ bool setting_is_later(const char *name);                  /* of a version that i
 
 struct setting_value {
     char *text;  /* NUL-terminated; NULL: not set */
+    char *shown; /* of an URL: the text without its password; else NULL */
     char *where; /* "file.env:3", or NULL */
     enum setting_source source;
 };
@@ -60,6 +61,8 @@ struct settings_builder {
 struct bytes setting_trim(struct bytes raw); /* white space, one pair of quotes, "  # comment" */
 MUST_CHECK int setting_number(struct bytes text, unsigned decimals, int64_t *ret);
 void setting_range(const struct setting_rule *rule, char ret[SETTING_RANGE_SIZE]);
+/* An address as it may be shown: the password in it is three stars. Yours; NULL: no memory. */
+char *setting_url_shown(struct bytes url);
 /* Parses `text` into its place. MCP_AUTH_E_INVALID with *ret_why (NULL: the range says it all). */
 MUST_CHECK int setting_store(const struct setting_rule *rule, struct bytes text,
                              struct settings *settings, const char **ret_why);
@@ -71,6 +74,7 @@ const char *setting_check_origin(struct bytes text);
 const char *setting_check_key(struct bytes text);
 const char *setting_check_redact(struct bytes text);
 const char *setting_check_plain(struct bytes text);
+const char *setting_check_prefix(struct bytes text);
 
 /* settings_lists.c */
 MUST_CHECK int text_copy(struct bytes text, struct bytes *ret); /* NUL-terminated; yours */

@@ -60,8 +60,11 @@ static int told_make(struct told *told, const struct publication *publication)
         assert(id.size <= EVENT_ID_SIZE_MAX);
         memcpy(texts->id, id.data, id.size);
         texts->id[id.size] = '\0';
-        position_write(&publication->answers[i].at, texts->position);
-        texts->position[POSITION_SIZE] = '\0';
+        texts->position[0] = '\0';
+        if (publication->answers[i].at.n > 0) {
+            position_write(&publication->answers[i].at, texts->position);
+            texts->position[POSITION_SIZE] = '\0';
+        }
         told->events[i] = (mcp_auth_published_event){
             .id = texts->id,
             .position = texts->position,
@@ -90,6 +93,7 @@ static void host_published(struct publication *publication, void *owner)
             .size = sizeof published,
             .error = error_of(publication->result),
             .failed_index = publication->failed_index,
+            .degraded = publication->degraded,
         };
 
         told.events = NULL;

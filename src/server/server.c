@@ -164,9 +164,6 @@ fail:
 static void log_start(const mcp_auth_server *server)
 {
     load_log_notices(&server->start);
-    if (server->settings->redis_set)
-        log_write(LOG_WARNING, "REDIS_URL is not used: this version runs without Redis, and "
-                               "events stay on this instance");
     for (unsigned i = 0; i < server->listen.count; i++)
         log_write(LOG_INFO, "listening",
                   LOG_TEXT("address", bytes_of(server->listen.addresses[i].text)));

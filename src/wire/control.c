@@ -129,8 +129,7 @@ static void compose(struct strbuf *out, const struct reading *reading)
 
     clock_rfc3339(fields->time_ms, timestamp);
     strbuf_putc(out, '{');
-    put_text(out, "type",
-             fields->control == CONTROL_REVOCATION ? BYTES("$revocation") : BYTES("$disconnect"));
+    put_text(out, "type", event_control_text(fields->control));
     put_text(out, "id", fields->id);
     put_text(out, "timestamp", bytes_of(timestamp));
     put_text(out, "user_id", fields->user);

@@ -14,8 +14,8 @@ START_SECONDS = 20
 
 
 class RedisServer:
-    """One redis-server on a loopback port and a Unix socket, in a folder of its own. What it stores is
-    kept over restart() when `appendonly`, else lost with it."""
+    """One redis-server on a loopback port and a Unix socket, in a folder of its own. What it
+    stores is kept over restart() when `appendonly`, else lost with it."""
 
     def __init__(self, folder, *arguments, appendonly=True, program="redis-server"):
         self.folder = pathlib.Path(folder)

@@ -126,7 +126,7 @@ def test_the_static_library_leaves_all_other_names_to_the_host(installed, tmp_pa
                       '    printf("%d %d\\n", r, log_write() + loop_init() + map_init());\n'
                       "    return 0;\n}\n")
     shared = checked(["pkg-config", "--libs", "libcrypto", "libssl", "jansson", "zlib",
-                      "libcurl"]).split()
+                      "libcurl", "hiredis"]).split()
     made = tmp_path / "host"
     checked(["cc", "-std=c99", *WARNINGS, source, *installed.flags("--cflags"), archive, *shared,
              "-pthread", "-o", made])

@@ -13,8 +13,7 @@ from serving import API_KEY, ROOT, SECRET, clean_environment, free_port, program
 from tokens import RSA, mint, pem
 
 KEY = {"MCP_AUTH_JWT_SECRET": SECRET}
-LATER = ["MCP_AUTH_DATA_DIR", "MCP_AUTH_BUS_DEADLINE_MS", "MCP_AUTH_TLS_CERT_FILE",
-         "MCP_AUTH_TLS_KEY_FILE", "MCP_AUTH_REDIS_PLAIN"]
+LATER = ["MCP_AUTH_DATA_DIR", "MCP_AUTH_TLS_CERT_FILE", "MCP_AUTH_TLS_KEY_FILE"]
 
 
 def refusal(env, *arguments):
@@ -39,6 +38,9 @@ WRONG = [("WEBSOCKET_MAX_CONNECTIONS", "0", "1"), ("WEBSOCKET_MAX_CONNECTIONS", 
          ("MCP_AUTH_JWT_ALGORITHMS", "HS256,none", "HS256"),
          ("MCP_AUTH_ALLOWED_ORIGINS", "example.com", "https://"),
          ("MCP_AUTH_ALLOWED_ORIGINS", "https://*.example.com", "*"),
+         ("MCP_AUTH_BUS_DEADLINE_MS", "0", "60000"), ("MCP_AUTH_MAX_ISOLATION", "-1", "86400"),
+         ("MCP_AUTH_REDIS_PLAIN", "on", "accept|no-effects|off"),
+         ("MCP_AUTH_REDIS_PREFIX", "{fleet}", "letters"),
          ("MCP_AUTH_USER_CLAIM", "/a~2", "~"), ("MCP_AUTH_PUBLISH_RATE", "fast", "0")]
 
 

@@ -333,30 +333,29 @@ static void token_make(unsigned i)
 
 static struct {
     struct history *history;
-    unsigned outcomes, failed, entries;
+    unsigned answers, failed, entries;
 } bus;
 
-static void on_outcome(void *owner, uint64_t ticket, enum publish_outcome outcome,
-                       const struct position *at)
+static void on_answer(void *owner, const struct batch_answer *answer)
 {
     (void)owner;
-    (void)ticket;
-    (void)at;
-    OOM_CHECK(outcome == PUBLISH_TAKEN || (outcome == PUBLISH_FAILED && inject_fired()));
-    bus.outcomes++;
-    bus.failed += outcome == PUBLISH_FAILED;
+    OOM_CHECK(answer->result == BATCH_TAKEN || (answer->result == BATCH_FAILED && inject_fired()));
+    bus.answers++;
+    bus.failed += answer->result == BATCH_FAILED;
 }
 
-static void on_entry(void *owner, const struct entry *entry)
+static int on_entry(void *owner, const struct entry *entry)
 {
     (void)owner;
     OOM_CHECK(entry->n == ++bus.entries); /* dense, whatever failed */
+    return 0;
 }
 
 static void run_broker(void)
 {
     static const uint8_t seed[16] = {1};
-    struct broker_port port = {.on_outcome = on_outcome, .on_entry = on_entry};
+    struct broker_port port = {.on_answer = on_answer, .on_entry = on_entry};
+    struct event *events[EVENTS];
     struct broker *broker;
 
     memset(&bus, 0, sizeof bus);
@@ -365,8 +364,11 @@ static void run_broker(void)
         return;
     }
     for (unsigned n = 1; n <= EVENTS; n++)
-        broker_publish(broker, entries[n].event, n, WALL_MS);
-    OOM_CHECK(bus.outcomes == EVENTS && bus.failed <= 1 && bus.entries + bus.failed == EVENTS);
+        events[n - 1] = entries[n].event;
+    broker_publish(broker, &(struct broker_batch){events, EVENTS, 1}, WALL_MS);
+    OOM_CHECK(bus.entries == (bus.failed ? 0 : EVENTS)); /* together or not at all */
+    broker_publish(broker, &(struct broker_batch){events, EVENTS, 2}, WALL_MS);
+    OOM_CHECK(bus.answers == 2 && bus.failed <= 1 && bus.entries >= EVENTS);
     broker_free(broker);
 }
 

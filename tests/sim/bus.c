@@ -110,23 +110,23 @@ static void on_answer(void *owner, unsigned hub, const struct resume_answer *ans
     w->asking = NULL;
 }
 
-static void on_outcome(void *owner, uint64_t ticket, enum publish_outcome outcome,
-                       const struct position *at)
+static void on_answer_of_broker(void *owner, const struct batch_answer *answer)
 {
     struct world *w = owner;
 
-    if (ticket != w->plains_count)
-        world_fail(w, "an outcome for ticket %llu", (unsigned long long)ticket);
-    w->outcome = outcome;
-    w->outcome_at = *at;
+    if (answer->ticket != w->plains_count)
+        world_fail(w, "an answer for ticket %llu", (unsigned long long)answer->ticket);
+    w->batch_result = answer->result;
+    if (answer->result == BATCH_TAKEN)
+        w->outcome = answer->answers[0];
     w->outcomes++;
 }
 
-static void on_entry(void *owner, const struct entry *entry)
+static int on_entry(void *owner, const struct entry *entry)
 {
     struct world *w = owner;
 
-    if (w->outcomes != 1 || w->outcome != PUBLISH_TAKEN || w->outcome_at.n != entry->n)
+    if (w->outcomes != 1 || w->batch_result != BATCH_TAKEN || w->outcome.at.n != entry->n)
         world_fail(w, "entry %llu came before its outcome", (unsigned long long)entry->n);
     oracle_entry(w->oracle, entry->n, w->publishing);
     if (broadcast_waiting(w->broadcast) > 0)
@@ -134,12 +134,14 @@ static void on_entry(void *owner, const struct entry *entry)
     if (broadcast_reserve(w->broadcast, 1) < 0)
         abort();
     broadcast_entry(w->broadcast, entry);
+    return 0;
 }
 
 void world_bus_ports(struct broadcast_port *broadcast, struct broker_port *broker, struct world *w)
 {
     *broadcast = (struct broadcast_port){on_effect, on_announce, on_answer, on_announced, w};
-    *broker = (struct broker_port){on_outcome, on_entry, w};
+    *broker =
+        (struct broker_port){.on_answer = on_answer_of_broker, .on_entry = on_entry, .owner = w};
 }
 
 /* Which client a hub's question is about: the first one comes from within that client's own call,

@@ -142,18 +142,19 @@ static const struct published *known(struct world *w, const struct plain_event *
     return NULL;
 }
 
-static enum publish_outcome expected(struct world *w, const struct published *before,
-                                     const char *body)
+/* NULL: nothing is remembered, so it is taken. */
+static const struct published *remembered(const struct world *w, const struct published *before)
 {
-    if (!before || w->now.wall_ms - before->wall_ms > w->config.dedupe_ms)
-        return PUBLISH_TAKEN;
-    return strcmp(before->body, body) == 0 ? PUBLISH_DUPLICATE : PUBLISH_CONFLICT;
+    bool in_window = before && w->now.wall_ms - before->wall_ms <= w->config.dedupe_ms;
+
+    return in_window ? before : NULL;
 }
 
 static void hand_in(struct world *w, struct plain_event *plain, char *body)
 {
     const struct published *before = known(w, plain);
-    enum publish_outcome outcome = expected(w, before, body);
+    const struct published *first = remembered(w, before);
+    bool conflict = first && strcmp(first->body, body) != 0;
     struct event *event = event_of(w, body, plain);
 
     plain->time_ms = w->now.wall_ms;
@@ -166,24 +167,23 @@ static void hand_in(struct world *w, struct plain_event *plain, char *body)
         free(body);
         return;
     }
-    if (broker_conflicts(w->broker, event, w->now.wall_ms) != (outcome == PUBLISH_CONFLICT))
-        world_fail(w, "asked whether %s conflicts, the broker is wrong", plain->id);
-    broker_publish(w->broker, event, w->plains_count, w->now.wall_ms);
+    broker_publish(w->broker, &(struct broker_batch){&event, 1, w->plains_count}, w->now.wall_ms);
     event_unref(event);
-    if (w->outcomes != 1 || w->outcome != outcome ||
-        (outcome != PUBLISH_TAKEN && w->outcome_at.n != before->n))
-        world_fail(w, "id %s: %u outcomes, %d at %llu; expected %d", plain->id, w->outcomes,
-                   (int)w->outcome, (unsigned long long)w->outcome_at.n, (int)outcome);
-    stats.duplicates += outcome == PUBLISH_DUPLICATE;
-    stats.conflicts += outcome == PUBLISH_CONFLICT;
-    if (outcome != PUBLISH_TAKEN) {
+    if (w->outcomes != 1 || w->batch_result != (conflict ? BATCH_CONFLICT : BATCH_TAKEN) ||
+        (!conflict && (w->outcome.outcome != (first ? PUBLISH_DUPLICATE : PUBLISH_TAKEN) ||
+                       (first && w->outcome.at.n != first->n))))
+        world_fail(w, "id %s: %u answers, %d at %llu", plain->id, w->outcomes, (int)w->batch_result,
+                   (unsigned long long)w->outcome.at.n);
+    stats.duplicates += first && !conflict;
+    stats.conflicts += conflict;
+    if (first) {
         free(body);
         return;
     }
     stats.events++;
     stats.ids_after_window += before != NULL;
     w->published[w->published_count++] =
-        (struct published){plain, body, w->outcome_at.n, w->now.wall_ms};
+        (struct published){plain, body, w->outcome.at.n, w->now.wall_ms};
 }
 
 static struct plain_event *plain_new(struct world *w)

@@ -34,7 +34,7 @@ static void pass_time(struct world *w)
 
     w->now.mono_ms += ms;
     w->now.wall_ms += ms;
-    broker_tick(w->broker, w->now.wall_ms);
+    (void)broker_advance(w->broker, w->now);
 }
 
 /* Reads: all, a part, or nothing for a long time. */

@@ -105,8 +105,8 @@ struct world {
     struct published published[EVENTS_MAX];
     unsigned published_count, plains_count;
     struct plain_event *publishing;
-    enum publish_outcome outcome;
-    struct position outcome_at;
+    enum batch_result batch_result;
+    struct publish_answer outcome; /* when it was taken */
     unsigned outcomes;
     char problem[512];
     bool failed;

@@ -43,6 +43,7 @@ NOT_IN_CORE = {"sys/socket.h", "sys/epoll.h", "sys/eventfd.h", "sys/timerfd.h", 
 LIBRARIES = {
     "jansson.h": {"codec"},
     "zlib.h": {"codec"},
+    "hiredis/": {"codec"},
     "openssl/": {"codec", "auth", "io"},
     "curl/": {"client", "keys"},
 }

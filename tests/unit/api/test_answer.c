@@ -11,8 +11,8 @@ TEST(what_was_accepted_is_told_with_its_position)
     struct event one = {.id = BYTES("a")}, two = {.id = BYTES("b\"")};
     struct event *events[] = {&one, &two};
     struct publish_answer answers[] = {
-        {PUBLISH_TAKEN, {0}},
-        {PUBLISH_DUPLICATE, {0}},
+        {PUBLISH_TAKEN, {.n = 1}},
+        {PUBLISH_DUPLICATE, {.n = 1}},
     };
     struct publication *publication = calloc(1, sizeof *publication);
     struct strbuf out;
@@ -25,14 +25,35 @@ TEST(what_was_accepted_is_told_with_its_position)
     answer_accepted(&out, publication, 0);
     CHECK_TEXT(strbuf_bytes(&out),
                "{\"accepted\":2,\"degraded\":false,\"events\":["
-               "{\"id\":\"a\",\"position\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"},"
-               "{\"id\":\"b\\\"\",\"position\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\","
+               "{\"id\":\"a\",\"position\":\"AAAAAAAAAAAAAAAAAAAAAQAAAAAAAAAA\"},"
+               "{\"id\":\"b\\\"\",\"position\":\"AAAAAAAAAAAAAAAAAAAAAQAAAAAAAAAA\","
                "\"duplicate\":true}]}");
     strbuf_reset(&out);
     publication->count = 0;
     answer_accepted(&out, publication, 3);
     CHECK_TEXT(strbuf_bytes(&out),
                "{\"accepted\":0,\"degraded\":false,\"redacted\":3,\"events\":[]}");
+    strbuf_done(&out);
+    free(publication);
+}
+
+TEST(what_was_delivered_alone_is_told_without_a_position)
+{
+    struct event one = {.id = BYTES("a")}, two = {.id = BYTES("b")};
+    struct event *events[] = {&one, &two};
+    struct publish_answer answers[] = {{PUBLISH_TAKEN, {0}}, {PUBLISH_DUPLICATE, {0}}};
+    struct publication *publication = calloc(1, sizeof *publication);
+    struct strbuf out;
+
+    CHECK(publication);
+    publication->events = events;
+    publication->answers = answers;
+    publication->count = 2;
+    publication->degraded = true;
+    strbuf_init(&out, 4096);
+    answer_accepted(&out, publication, 0);
+    CHECK_TEXT(strbuf_bytes(&out), "{\"accepted\":2,\"degraded\":true,\"events\":["
+                                   "{\"id\":\"a\"},{\"id\":\"b\",\"duplicate\":true}]}");
     strbuf_done(&out);
     free(publication);
 }

@@ -7,13 +7,17 @@
 #define EPOCH UINT64_C(77)
 #define WINDOW_MS 10000
 
-/* What the broker said, in order: outcomes by ticket, and entries. */
+#define BATCH_MAX 8
+
+/* What the broker said, in order: an answer to each batch, and its entries behind it. */
 struct bus {
     struct broker *broker;
-    unsigned outcomes, entries;
+    unsigned answers, entries;
     uint64_t ticket;
-    enum publish_outcome outcome;
-    struct position at;
+    enum batch_result result;
+    unsigned failed_index, count;
+    struct publish_answer answered[BATCH_MAX];
+    struct position at; /* of the first */
     uint64_t n, check;
     struct event *event; /* of the last entry, only to compare */
 };
@@ -21,55 +25,75 @@ struct bus {
 static const uint8_t seed[16] = {1, 2, 3};
 static struct bus bus;
 
-static void on_outcome(void *owner, uint64_t ticket, enum publish_outcome outcome,
-                       const struct position *at)
+static void on_answer(void *owner, const struct batch_answer *answer)
 {
     CHECK(owner == &bus);
-    bus.outcomes++;
-    bus.ticket = ticket;
-    bus.outcome = outcome;
-    bus.at = *at;
+    bus.answers++;
+    bus.ticket = answer->ticket;
+    bus.result = answer->result;
+    bus.failed_index = answer->failed_index;
+    bus.count = answer->count;
+    if (answer->result != BATCH_TAKEN)
+        return;
+    CHECK(answer->count <= BATCH_MAX);
+    memcpy(bus.answered, answer->answers, answer->count * sizeof *answer->answers);
+    bus.at = bus.answered[0].at;
 }
 
-static void on_entry(void *owner, const struct entry *entry)
+static bool answered_with(uint64_t n, uint64_t check)
+{
+    for (unsigned i = 0; i < bus.count; i++)
+        if (bus.answered[i].outcome == PUBLISH_TAKEN && bus.answered[i].at.n == n)
+            return bus.answered[i].at.check == check;
+    return false;
+}
+
+static int on_entry(void *owner, const struct entry *entry)
 {
     CHECK(owner == &bus);
     bus.entries++;
-    CHECK_EQ(entry->n, bus.n + 1);        /* dense, and in order */
-    CHECK_EQ(bus.outcome, PUBLISH_TAKEN); /* the outcome comes first */
-    CHECK_EQ(bus.at.n, entry->n);
-    CHECK_EQ(bus.at.check, entry->check);
+    CHECK_EQ(entry->n, bus.n + 1);                /* dense, and in order */
+    CHECK(answered_with(entry->n, entry->check)); /* the answer comes first */
     bus.n = entry->n;
     bus.check = entry->check;
     bus.event = entry->event;
+    return 0;
 }
 
 static void begin(int64_t dedupe_ms)
 {
-    struct broker_port port = {on_outcome, on_entry, &bus};
+    struct broker_port port = {.on_answer = on_answer, .on_entry = on_entry, .owner = &bus};
 
     bus = (struct bus){0};
     CHECK_EQ(broker_memory_new(&bus.broker, EPOCH, dedupe_ms, seed, &port), 0);
 }
 
-static enum publish_outcome publish(struct sample sample, int64_t wall_ms)
+static enum batch_result publish_batch(struct event *const *events, unsigned count, int64_t wall_ms)
 {
     static uint64_t ticket;
-    struct event *event = sample_event(sample);
-    unsigned outcomes = bus.outcomes, entries = bus.entries;
+    unsigned answers = bus.answers;
 
-    CHECK_EQ(broker_conflicts(bus.broker, event, wall_ms), false);
-    broker_publish(bus.broker, event, ++ticket, wall_ms);
-    CHECK_EQ(bus.outcomes, outcomes + 1);
+    broker_publish(bus.broker, &(struct broker_batch){events, count, ++ticket}, wall_ms);
+    CHECK_EQ(bus.answers, answers + 1);
     CHECK_EQ(bus.ticket, ticket);
-    CHECK_EQ(bus.entries, entries + (bus.outcome == PUBLISH_TAKEN));
+    return bus.result;
+}
+
+static enum publish_outcome publish(struct sample sample, int64_t wall_ms)
+{
+    struct event *event = sample_event(sample);
+    unsigned entries = bus.entries;
+
+    CHECK_EQ(publish_batch(&event, 1, wall_ms), BATCH_TAKEN);
+    CHECK_EQ(bus.count, 1);
+    CHECK_EQ(bus.entries, entries + (bus.answered[0].outcome == PUBLISH_TAKEN));
     CHECK_EQ(bus.at.epoch, EPOCH);
-    if (bus.outcome == PUBLISH_TAKEN) {
+    if (bus.answered[0].outcome == PUBLISH_TAKEN) {
         CHECK(bus.event == event);
         CHECK_EQ(bus.check, position_check(EPOCH, bus.n, event->tenant, event->id));
     }
     event_unref(event);
-    return bus.outcome;
+    return bus.answered[0].outcome;
 }
 
 static struct sample given(const char *id)
@@ -113,13 +137,67 @@ TEST(a_repeated_id_with_another_body_is_a_conflict)
     CHECK_EQ(publish(sample, 1000), PUBLISH_TAKEN);
     sample.user = "ben";
     other = sample_event(sample);
-    CHECK(broker_conflicts(bus.broker, other, 1000));
-    broker_publish(bus.broker, other, 9, 1000);
-    CHECK_EQ(bus.outcome, PUBLISH_CONFLICT);
-    CHECK_EQ(bus.at.n, 1);
+    CHECK_EQ(publish_batch(&other, 1, 1000), BATCH_CONFLICT);
     CHECK_EQ(bus.entries, 1);
-    CHECK(!broker_conflicts(bus.broker, other, 1000 + WINDOW_MS + 1)); /* the window is over */
+    /* The window is over. */
+    CHECK_EQ(publish_batch(&other, 1, 1000 + WINDOW_MS + 1), BATCH_TAKEN);
     event_unref(other);
+    broker_free(bus.broker);
+}
+
+static struct event *made(const char *id, const char *user)
+{
+    struct sample sample = given(id);
+
+    sample.user = user;
+    return sample_event(sample);
+}
+
+static void unref_all(struct event **events, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        event_unref(events[i]);
+}
+
+TEST(a_batch_is_answered_whole_before_its_first_entry)
+{
+    struct event *events[4] = {made("a", "ann"), made("b", "ann"), made("a", "ann"),
+                               made("c", "ann")};
+
+    begin(WINDOW_MS);
+    CHECK_EQ(publish_batch(events, 4, 1000), BATCH_TAKEN);
+    CHECK_EQ(bus.count, 4);
+    CHECK_EQ(bus.answered[2].outcome, PUBLISH_DUPLICATE); /* of one of the same batch */
+    CHECK_EQ(bus.answered[2].at.n, 1);
+    CHECK_EQ(bus.answered[3].at.n, 3);
+    CHECK_EQ(bus.entries, 3);
+    unref_all(events, 4);
+    broker_free(bus.broker);
+}
+
+TEST(a_batch_with_a_conflict_is_as_if_it_had_never_been)
+{
+    struct event *events[3] = {made("a", "ann"), made("b", "ann"), made("c", "ann")};
+    struct event *inner[3] = {made("x", "ann"), made("y", "ann"), made("x", "ben")};
+
+    begin(WINDOW_MS);
+    CHECK_EQ(publish((struct sample){.type = EVENT_USER_UPDATED,
+                                     .id = "c",
+                                     .id_given = true,
+                                     .user = "zoe"},
+                     1000),
+             PUBLISH_TAKEN);
+    CHECK_EQ(publish_batch(events, 3, 1000), BATCH_CONFLICT);
+    CHECK_EQ(bus.failed_index, 2);
+    CHECK_EQ(publish_batch(inner, 3, 1000), BATCH_CONFLICT); /* with itself */
+    CHECK_EQ(bus.failed_index, 2);
+    CHECK_EQ(bus.entries, 1);
+    CHECK_EQ(broker_usage(bus.broker).ids, 1);
+    CHECK_EQ(publish_batch(events, 2, 1000), BATCH_TAKEN);
+    CHECK_EQ(bus.answered[0].outcome, PUBLISH_TAKEN);
+    CHECK_EQ(bus.answered[0].at.n, 2); /* no number was lost */
+    unref_all(events, 3);
+    unref_all(inner, 3);
     broker_free(bus.broker);
 }
 
@@ -135,14 +213,22 @@ TEST(an_id_is_remembered_for_the_window_and_no_longer)
     broker_free(bus.broker);
 }
 
-TEST(a_tick_forgets_what_is_older_than_the_window)
+static void forget(int64_t wall_ms)
+{
+    static int64_t mono_ms;
+
+    mono_ms += 1000;
+    CHECK(broker_advance(bus.broker, (struct now){mono_ms, wall_ms}) > mono_ms);
+}
+
+TEST(time_that_passes_forgets_what_is_older_than_the_window)
 {
     begin(WINDOW_MS);
     CHECK_EQ(publish(given("a"), 1000), PUBLISH_TAKEN);
     CHECK_EQ(publish(given("b"), 5000), PUBLISH_TAKEN);
-    broker_tick(bus.broker, 1000 + WINDOW_MS);
+    forget(1000 + WINDOW_MS);
     CHECK_EQ(publish(given("a"), 1000 + WINDOW_MS), PUBLISH_DUPLICATE);
-    broker_tick(bus.broker, 1000 + WINDOW_MS + 1);
+    forget(1000 + WINDOW_MS + 1);
     CHECK_EQ(publish(given("b"), 1000 + WINDOW_MS + 1), PUBLISH_DUPLICATE);
     CHECK_EQ(publish(given("a"), 1000 + WINDOW_MS + 1), PUBLISH_TAKEN);
     broker_free(bus.broker);
@@ -244,7 +330,7 @@ TEST(what_it_remembers_is_counted_and_forgotten_after_the_window)
     CHECK_EQ(publish(given("b"), 1000), PUBLISH_DUPLICATE);
     CHECK_EQ(broker_usage(bus.broker).ids, 2);
     CHECK(broker_usage(bus.broker).bytes > one);
-    broker_tick(bus.broker, 1001 + WINDOW_MS);
+    forget(1001 + WINDOW_MS);
     CHECK_EQ(broker_usage(bus.broker).ids, 0);
     CHECK(broker_usage(bus.broker).bytes < one);
     broker_free(bus.broker);

@@ -59,9 +59,10 @@ TEST(what_differs_is_named_with_whether_it_can_change_while_a_server_runs)
     struct differences differences = {""};
 
     settings_compare(a, b, note_difference, &differences);
-    assert_string_equal(differences.text,
-                        "MCP_AUTH_JWT_SECRET live\nMCP_AUTH_ADMIN_ROLES restart\n"
-                        "MCP_AUTH_PUBLISH_RATE live\nMCP_AUTH_LOG_FORMAT restart\n");
+    assert_string_equal(
+        differences.text,
+        "REDIS_URL restart\nMCP_AUTH_JWT_SECRET live\nMCP_AUTH_ADMIN_ROLES restart\n"
+        "MCP_AUTH_PUBLISH_RATE live\nMCP_AUTH_LOG_FORMAT restart\n");
     differences.text[0] = '\0';
     settings_compare(b, b, note_difference, &differences);
     assert_string_equal(differences.text, "");

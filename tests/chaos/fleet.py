@@ -12,6 +12,9 @@ from redis_server import RedisServer
 from serving import REPORTS, Server
 
 NAMES = "ABC"
+# Written before it is answered, and never put off behind a flush: kill -9 loses nothing.
+MORE = ["--appendfsync", "no", "--auto-aof-rewrite-percentage", "0",
+        "--repl-diskless-sync-delay", "0"]
 SETTINGS = {"WEBSOCKET_HEARTBEAT_INTERVAL": 5, "WEBSOCKET_MAX_CONNECTIONS": 5000,
             "WEBSOCKET_RATE_LIMIT_MESSAGES": 100000, "MCP_AUTH_HISTORY_EVENTS": 1000000}
 
@@ -72,12 +75,11 @@ class Fleet:
     def __init__(self, folder, record, seed, lossy):
         self.record, self.lossy = record, lossy
         folder = pathlib.Path(folder)
-        self.redis = RedisServer(folder / "one", "--appendfsync", "no",
-                                 "--auto-aof-rewrite-percentage", "0")
+        self.redis = RedisServer(folder / "one", *MORE)
         self.standby, self.between = None, None
         if lossy:
             self.between = Proxy(("127.0.0.1", self.redis.port), seed)
-            self.standby = RedisServer(folder / "two", "--appendfsync", "no", "--replicaof",
+            self.standby = RedisServer(folder / "two", *MORE, "--replicaof",
                                        "127.0.0.1", str(self.between.port))
         self.proxies = [Proxy(("127.0.0.1", self.redis.port), seed * 10 + i) for i in range(3)]
         self.instances = [Instance(name, proxy, 1 + i % 2, record)

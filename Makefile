@@ -6,7 +6,7 @@ FUZZ_SECONDS ?= 10
 # A pyenv or virtual environment in front of the PATH lacks Debian's packages.
 PYTHON := /usr/bin/python3
 
-.PHONY: help run test build unit integration sim oom mutants fuzz format check bench install clean
+.PHONY: help run test build unit integration sim oom chaos mutants fuzz format check bench install clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1|/' \
@@ -35,6 +35,12 @@ sim: ## the simulation: hubs, random sessions and an oracle; SEED=n repeats one
 
 oom: ## every allocation and every system call of the road fails once
 	@$(PYTHON) tools/run_tests.py --only oom
+
+chaos: ## three instances while Redis, network and instances fail; SECONDS=n SEED=n LOSSY=1
+	@sh tools/setup.sh test
+	@sh tools/build.sh sanitize
+	@$(PYTHON) tests/chaos/chaos.py --seconds $(or $(SECONDS),600) $(if $(SEED),--seed $(SEED)) \
+		$(if $(LOSSY),--lossy)
 
 mutants: ## seeded faults, each of which must turn a test red
 	@$(PYTHON) tools/mutants.py

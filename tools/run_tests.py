@@ -3,8 +3,8 @@
 # run_tests.py: runs every phase of the tests, times it, and ends with "N passed, N failed".
 """Usage: run_tests.py [--only PHASE] [--filter WORD]
 
-Phases: checks unit sim oom tsan behaviour fuzz, each with the build it needs. A failed phase does not
-stop the next ones: one run tells everything that is wrong.
+Phases: checks unit sim oom tsan behaviour chaos fuzz, each with the build it needs. A failed phase
+does not stop the next ones: one run tells everything that is wrong.
 """
 
 import argparse
@@ -123,11 +123,15 @@ def tsan(word):
 
 
 def behaviour(word):
-    report = ROOT / "build" / "behaviour.xml"
-    report.unlink(missing_ok=True)
     environment = dict(ENVIRONMENT, MCP_AUTH_BIN=str(SANITIZE / "mcp-auth"))
+    return pytest(word, "tests/behaviour", 1800, environment)
+
+
+def pytest(word, folder, seconds, environment):
+    report = ROOT / "build" / f"{pathlib.Path(folder).name}.xml"
+    report.unlink(missing_ok=True)
     execute([PYTHON, "-m", "pytest", "-q", "-ra", "-p", "no:cacheprovider", f"--junitxml={report}",
-             *(["-k", word] if word else []), "tests/behaviour"], 1800, environment=environment)
+             *(["-k", word] if word else []), folder], seconds, environment=environment)
     if not report.exists():
         return 0, 1
     passed = failed = 0
@@ -136,6 +140,24 @@ def behaviour(word):
         failed += bad
         passed += max(0, int(suite.get("tests")) - bad - int(suite.get("skipped")))
     return (passed, failed) if passed + failed else (0, 1)
+
+
+# Always the same dice here; `make chaos` throws new ones, for longer.
+CHAOS = [["--seconds", "45", "--seed", "1"], ["--seconds", "45", "--seed", "2"],
+         ["--seconds", "30", "--seed", "3", "--lossy"]]
+
+
+def chaos(word):
+    """The checker by doctored records, and then three instances while everything fails."""
+    environment = dict(ENVIRONMENT, MCP_AUTH_BIN=str(SANITIZE / "mcp-auth"))
+    passed, failed = pytest("", "tests/chaos", 120, environment)
+    for arguments in CHAOS:
+        if word and word not in arguments:
+            continue
+        status, _ = execute([PYTHON, "tests/chaos/chaos.py", "--longest", "5", "--clients", "200",
+                             *arguments], 300, environment=environment)
+        passed, failed = passed + (status == 0), failed + (status != 0)
+    return passed, failed
 
 
 def fuzz(word):
@@ -167,7 +189,7 @@ def fuzz(word):
 # (name, what it belongs to, action). A build counts only when it fails.
 PHASES = [
     ("checks", {"checks"}, checks),
-    ("build sanitize", {"sim", "behaviour", "fuzz"}, lambda _: build("sanitize", None)),
+    ("build sanitize", {"sim", "behaviour", "chaos", "fuzz"}, lambda _: build("sanitize", None)),
     ("build unit", {"unit"}, lambda _: build("sanitize", "tests/unit")),
     ("settings", set(), settings),
     ("unit", {"unit"}, unit),
@@ -177,6 +199,7 @@ PHASES = [
     ("build tsan", {"tsan"}, lambda _: build("tsan", "tsan-tests")),
     ("tsan", {"tsan"}, tsan),
     ("behaviour", {"behaviour"}, behaviour),
+    ("chaos", {"chaos"}, chaos),
     ("fuzz", {"fuzz"}, fuzz),
 ]
 

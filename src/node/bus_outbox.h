@@ -9,8 +9,8 @@
 
 /* One event of a batch. */
 struct outbox_item {
-    struct list in_order;     /* in unsent or sent, while it is in */
-    struct event *event;      /* a reference */
+    struct list in_order; /* in unsent or sent, while it is in */
+    struct event *event;  /* a reference */
     struct outbox_batch *batch;
     struct outbox_item *twin; /* the same event, accepted before this one: it is answered like it */
     uint64_t serial;          /* of acceptance */

@@ -82,8 +82,7 @@ void degraded_stand(struct degraded *degraded, const struct broker_stand *stand)
 /* An entry that is only history here. */
 void degraded_past(struct degraded *degraded, const struct entry *entry);
 /* An entry of the stream, to broadcast_entry. MCP_AUTH_E_NOMEM: not taken. */
-MUST_CHECK int degraded_entry(struct degraded *degraded, const struct entry *entry,
-                              struct now now);
+MUST_CHECK int degraded_entry(struct degraded *degraded, const struct entry *entry, struct now now);
 struct event *degraded_own(const struct degraded *degraded, struct bytes tenant, struct bytes id);
 void degraded_ready(struct degraded *degraded, struct now now);
 void degraded_away(struct degraded *degraded, struct bytes why, struct now now);

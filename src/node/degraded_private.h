@@ -15,10 +15,10 @@ struct degraded {
     struct list unanswered; /* batches, in order of acceptance */
     /* Invariant: while ok, nothing of the outbox was delivered alone; else all of it was. */
     bool ok, ready, isolated;
-    bool told;      /* of the outage at hand */
-    bool following; /* from the stand to ready: entries are read late */
-    bool holding;   /* batches are not answered while their list is walked */
-    bool sending;   /* the broker may answer before it returns */
+    bool told;                  /* of the outage at hand */
+    bool following;             /* from the stand to ready: entries are read late */
+    bool holding;               /* batches are not answered while their list is walked */
+    bool sending;               /* the broker may answer before it returns */
     int64_t away_ms, outage_ms; /* since when */
     int64_t retry_ms;           /* nothing is sent before then */
     int64_t slow_ms;            /* when an event last came back late */

@@ -101,9 +101,9 @@ static void came_back(struct degraded *d, struct outbox_item *item, const struct
     struct publish_answer *answer = &item->batch->answers[item - item->batch->items];
 
     if (answer->at.n == 0)
-        *answer = (struct publish_answer){
-            .outcome = item->sent || item->alone ? PUBLISH_TAKEN : PUBLISH_DUPLICATE,
-            .at = {d->epoch, entry->n, entry->check}};
+        *answer = (struct publish_answer){.outcome = item->sent || item->alone ? PUBLISH_TAKEN
+                                                                               : PUBLISH_DUPLICATE,
+                                          .at = {d->epoch, entry->n, entry->check}};
     if (item->sent && now.mono_ms - item->sent_ms >= d->settings.deadline_ms)
         d->slow_ms = now.mono_ms;
     d->sent += item->alone > 0;

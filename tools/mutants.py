@@ -19,11 +19,12 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 # The rooms of the core, and what else the simulation stands on.
-ROOMS = ["base", "codec", "model", "wire", "auth", "history", "hub", "broker"]
+ROOMS = ["base", "codec", "model", "wire", "auth", "history", "hub", "io", "broker"]
 MORE = ["src/node/broadcast.c", "src/load/histogram.c", "src/load/tally.c"]
-MORE_TESTS = ["tests/unit/node/test_broadcast.c", "tests/unit/load/test_histogram.c",
+MORE_TESTS = ["tests/unit/node/test_broadcast.c", "tests/unit/node/test_broadcast_turns.c",
+              "tests/unit/load/test_histogram.c",
               "tests/unit/load/test_tally.c"]
-LIBRARIES = ["-lcmocka", "-lcrypto", "-ljansson", "-lz", "-lhiredis", "-lpthread", "-lm"]
+LIBRARIES = ["-lcmocka", "-lssl", "-lcrypto", "-ljansson", "-lz", "-lhiredis", "-lpthread", "-lm"]
 COMPILER = os.environ.get("CC", "cc").split()
 FLAGS = ["-std=gnu11", "-O1", "-w", "-D_GNU_SOURCE", '-DMCP_AUTH_VERSION="mutant"']
 SIM = ["--runs", "48"]

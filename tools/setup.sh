@@ -9,7 +9,7 @@ build_packages="gcc libc6-dev meson ninja-build pkg-config libssl-dev libjansson
 libcurl4-openssl-dev libhiredis-dev python3"
 test_packages="clang g++ groff libclang-rt-14-dev clang-format libcmocka-dev curl python3-pytest \
 python3-websockets python3-jwt python3-cryptography python3-requests python3-selenium chromium \
-chromium-driver"
+chromium-driver redis-server python3-redis"
 
 case "$group" in
 run) packages=$build_packages why="to build the server" ;;

@@ -30,7 +30,7 @@ typedef void redis_answer_fn(void *owner, uint64_t tag, const struct redis_reply
 /* "message" and what else comes unasked, borrowed for the call. */
 typedef void redis_push_fn(void *owner, const struct redis_reply *push);
 
-/* Begins: look-up in a helper thread, connect, TLS if the URL says so (`tls`, which must outlive the
+/* Begins with the first advance, so that nothing is called from in here: look-up in a helper thread, connect, TLS if the URL says so (`tls`, which must outlive the
  * link; else it may be NULL), AUTH, SELECT, CLIENT SETNAME mcp-auth, PING. Nothing of it waits. The URL
  * is copied. No back-off in here: a link has one life. MCP_AUTH_E_NOMEM. */
 MUST_CHECK int redis_link_open(struct redis_link **ret, struct loop *loop,

@@ -5,13 +5,14 @@
 
 #include <stdatomic.h>
 
+#include "base/backoff.h"
 #include "base/clock.h"
 #include "client/address.h"
-#include "client/backoff.h"
-#include "client/lookup.h"
+#include "client/close_action.h"
 #include "client/seen.h"
 #include "client/upgrade.h"
 #include "codec/ws_message.h"
+#include "io/lookup.h"
 #include "io/loop.h"
 #include "io/stream.h"
 #include "mcp_auth/client.h"

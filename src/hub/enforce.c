@@ -19,6 +19,7 @@ static void take_everything(struct session *s, struct event *event)
     session_leave_with_authority(s);
     session_become(s, SESSION_LEAVING);
     list_append(&session_hub(s)->leaving, &s->extras->in_leaving);
+    session_leaves_soon(s);
 }
 
 static void take_some(struct session *s, const struct fence *fence)
@@ -144,6 +145,13 @@ void enforce_drop(struct session *s)
     session_forget(s);
 }
 
+void enforce_close(struct session *s)
+{
+    bool removed = s->extras->leaving_for->type == EVENT_USER_DELETED;
+
+    session_close(s, removed ? CLOSE_ACCOUNT_REMOVED : CLOSE_TOKEN_REVOKED, -1);
+}
+
 void enforce_announced(struct hub *hub, struct fanout_frames *frames)
 {
     const struct entry *entry = frames->entry;
@@ -158,9 +166,6 @@ void enforce_announced(struct hub *hub, struct fanout_frames *frames)
         if (extras->leaving_live && frames->number > extras->skip_to &&
             session_may_see(s, entry->event, &view))
             fanout_give(s, frames, view);
-        session_close(s,
-                      entry->event->type == EVENT_USER_DELETED ? CLOSE_ACCOUNT_REMOVED
-                                                               : CLOSE_TOKEN_REVOKED,
-                      -1);
+        enforce_close(s);
     }
 }

@@ -83,7 +83,7 @@ struct session {
     struct timer timer;
     union {
         uint32_t auth_due; /* WAITING; low bits of the clock, as all of these: deadlines.c */
-        uint32_t ping_due; /* signed in */
+        uint32_t ping_due; /* signed in; LEAVING: when it goes in any case */
     };
     uint32_t place; /* in its authority */
     uint32_t heartbeat_due;
@@ -300,6 +300,7 @@ void session_schedule(struct session *s);
 int64_t session_deadline(struct timer *timer);
 void session_await_sign_in(struct session *s);
 void session_start_deadlines(struct session *s);
+void session_leaves_soon(struct session *s); /* with its last event or without */
 void session_due(struct session *s);
 /* Expired by the wall clock: closed 4101 and true. */
 bool session_expired(struct session *s);
@@ -324,6 +325,7 @@ void fanout_frame_write(char *ret, enum push_form form, struct bytes json,
 /* enforce.c: those who lost everything by this entry receive it and go. */
 void enforce_announced(struct hub *hub, struct fanout_frames *frames);
 void enforce_drop(struct session *s);
+void enforce_close(struct session *s); /* who is leaving */
 
 /* fanout.c: the JSON of a view; `scratch` is used when it differs from the full one. */
 MUST_CHECK int fanout_view_json(const struct hub *hub, const struct event *event, enum view view,

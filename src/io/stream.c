@@ -4,4 +4,5 @@
 
 const struct stream_kind *const stream_kinds[STREAM_KINDS] = {
     [STREAM_PLAIN] = &stream_plain,
+    [STREAM_TLS] = &stream_tls,
 };

@@ -26,8 +26,8 @@ struct stream_kind {
     void (*close)(struct stream *stream);
 };
 
-enum stream_kind_id { STREAM_NONE, STREAM_PLAIN, STREAM_KINDS }; /* NONE: never begun */
-extern const struct stream_kind stream_plain;
+enum stream_kind_id { STREAM_NONE, STREAM_PLAIN, STREAM_TLS, STREAM_KINDS }; /* NONE: never begun */
+extern const struct stream_kind stream_plain, stream_tls;
 extern const struct stream_kind *const stream_kinds[]; /* stream.c, by stream_kind_id */
 
 /* Every connection has one, so it names its kind in a byte. */
@@ -50,8 +50,8 @@ MUST_CHECK static inline ssize_t stream_read(struct stream *stream, void *buffer
 }
 
 /* Bytes written, perhaps fewer than given; STREAM_WOULD_BLOCK; MCP_AUTH_E_IO. size > 0. After
- * STREAM_WOULD_BLOCK the next call must begin with the same bytes (they may have moved in
- * memory): an encrypted stream may have made a record of them. */
+ * STREAM_WOULD_BLOCK the next call must begin with the same bytes, all of them (they may have moved
+ * in memory): an encrypted stream may have made a record of them. */
 MUST_CHECK static inline ssize_t stream_write(struct stream *stream, const void *data, size_t size)
 {
     assert(stream->fd >= 0 && size > 0);

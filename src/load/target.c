@@ -9,7 +9,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "client/lookup.h"
+#include "io/lookup.h"
 #include "io/socket_connect.h"
 #include "load/load_private.h"
 #include "mcp_auth/error.h"

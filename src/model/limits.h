@@ -78,10 +78,28 @@
 
 /* Events accepted and not yet back from Redis: 64 MiB and then 503; what only withdraws, up to twice
  * as much. At 300 bytes an event that is an outage of three minutes at 1,000 events a second. What
- * is on its way in one turn while Redis answers, and the largest batch when it did not. */
+ * is on its way at a time while Redis answers (below the ceilings of a connection to it), and the
+ * largest batch when it did not. */
 #define BUS_OUTBOX_BYTES_MAX (64u * 1024u * 1024u)
 #define BUS_FLIGHT_BYTES_MAX (8u * 1024u * 1024u)
+#define BUS_FLIGHTS_MAX 192u
 #define BUS_BATCH_BYTES_MAX (1024u * 1024u)
+/* A connection to Redis. Nothing heard for 500 ms: a ping; an answer that takes 1000 ms more: the server
+ * is frozen. 500 + 1000 ms leave half a second to the 2 s in which that is to be found. */
+#define REDIS_CONNECT_MS 2000 /* the look-up; then all addresses together; then TLS */
+#define REDIS_GREET_MS 2000   /* AUTH, SELECT, CLIENT SETNAME, PING */
+#define REDIS_IDLE_MS 500
+#define REDIS_ANSWER_MS 1000
+/* What waits to be sent: publications on their way, 8 MiB of events, take less than twice as much with
+ * their columns; and commands without an answer, 48 bytes each. */
+#define REDIS_OUT_BYTES_MAX (16u * 1024u * 1024u)
+#define REDIS_PENDING_MAX 256u
+/* One answer: 1000 events of 64 KiB and 2 KiB of columns each are 65 MiB; 1000 entries of 14 columns are
+ * 31,000 elements, and 131,072 of 48 bytes are 6 MiB. One text: an event is 64 KiB, what a plain
+ * publisher writes may be more, and is refused where it is read. */
+#define REDIS_REPLY_BYTES_MAX (80u * 1024u * 1024u)
+#define REDIS_REPLY_PIECE_MAX (1024u * 1024u)
+#define REDIS_REPLY_ELEMENTS_MAX (128u * 1024u)
 
 /* Connections that have not signed in, in one process. Loopback peers are only in the sum: a
  * proxy there speaks for many. */
@@ -111,6 +129,7 @@
 
 /* How long a closed connection may take to read our close frame, in milliseconds. */
 #define CLOSE_LINGER_MS 10000
-#define DRAIN_MS 5000 /* SIGTERM to exit, at most */
+#define LEAVING_MS 10000 /* who lost everything waits so long for the event that says so */
+#define DRAIN_MS 5000    /* SIGTERM to exit, at most */
 
 #endif

@@ -132,7 +132,7 @@ const struct entry *broadcast_at(const struct broadcast *b, uint64_t n)
 {
     const struct entry *found = history_at(b->history, n);
 
-    for (const struct list *it = b->turns.next; it != &b->turns; it = it->next) {
+    for (struct list *it = b->turns.next; it != &b->turns; it = it->next) {
         const struct turn *turn = container_of(it, struct turn, in_order);
 
         if (turn->kind == TURN_RESET || turn->kind == TURN_REBASE)

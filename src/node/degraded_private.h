@@ -24,7 +24,7 @@ struct degraded {
     int64_t slow_ms;            /* when an event last came back late */
     int64_t look_ms;            /* when to see again whether it is quick */
     struct list flights;        /* batches given to the broker, in order */
-    size_t flights_bytes;
+    size_t flights_bytes, flights_count;
     uint64_t ticket, epoch, seen_n, alone_serial;
     uint64_t turns, turns_announced; /* of the broadcast: given, and over */
     uint64_t alone, sent, caught_up, reconnects, outages;

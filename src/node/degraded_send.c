@@ -23,6 +23,7 @@ static void flight_free(struct degraded *d, struct flight *flight)
 {
     list_unlink(&flight->in_order);
     d->flights_bytes -= flight->bytes;
+    d->flights_count--;
     for (unsigned i = 0; i < flight->count; i++)
         outbox_batch_release(flight->items[i]->batch);
     free(flight);
@@ -63,7 +64,9 @@ static bool may_send(const struct degraded *d, struct now now)
 {
     if (!d->ready || list_empty(&d->outbox.unsent) || now.mono_ms < d->retry_ms)
         return false;
-    return d->ok ? d->flights_bytes < BUS_FLIGHT_BYTES_MAX : list_empty(&d->flights);
+    if (!d->ok)
+        return list_empty(&d->flights);
+    return d->flights_bytes < BUS_FLIGHT_BYTES_MAX && d->flights_count < BUS_FLIGHTS_MAX;
 }
 
 static int send_next(struct degraded *d, struct now now)
@@ -85,6 +88,7 @@ static int send_next(struct degraded *d, struct now now)
         bus_outbox_sent(&d->outbox, item, now.mono_ms);
     }
     d->flights_bytes += flight->bytes;
+    d->flights_count++;
     list_append(&d->flights, &flight->in_order);
     broker_publish(d->broker, &(struct broker_batch){events, count, flight->ticket}, now.wall_ms);
     return 0;

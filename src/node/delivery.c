@@ -239,8 +239,14 @@ static void port_rebase(void *owner, unsigned hub, const struct position *head, 
 
 static void port_announced(void *owner, const struct entry *entry)
 {
-    if (entry->n)
-        publications_announced(owner, entry->n);
+    struct node *node = owner;
+
+    if (entry->n == 0 || entry->alone == 0) /* else it has come back, and was told of before */
+        bus_log_event(node, entry);
+    if (node->degraded)
+        degraded_announced(node->degraded);
+    else
+        publications_announced(node, entry->n);
 }
 
 const struct broadcast_port delivery_port = {

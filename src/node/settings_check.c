@@ -2,8 +2,7 @@
 /* settings_check.c: what one text must look like: an address, a claim's name, an origin, a key. */
 #include "node/settings_table.h"
 
-#include <stdio.h>
-
+#include "broker/redis_url.h"
 #include "mcp_auth/error.h"
 
 /* sun_path holds 108 bytes with its NUL (unix(7)). */
@@ -144,25 +143,16 @@ const char *setting_check_redact(struct bytes text)
     return redaction_fold(text, folded) == 0 ? "has nothing left without case, _ and -" : NULL;
 }
 
-/* What may be part of a password is taken for one, in an address that is wrong as well: all from the
- * first ':' after "//" to the last '@'. */
+/* What cannot be read may hold a password anywhere. */
 char *setting_url_shown(struct bytes url)
 {
-    const char *at = memrchr(url.data, '@', url.size), *colon = NULL;
-    size_t start = 0;
-    char *shown;
+    char text[REDIS_URL_TEXT_SIZE] = "(set)";
+    struct redis_url read;
+    const char *why;
 
-    for (size_t i = 0; at && i + 2 < url.size && !start; i++)
-        if (memcmp(url.data + i, "://", 3) == 0)
-            start = i + 3;
-    if (at && url.data + start < at)
-        colon = memchr(url.data + start, ':', (size_t)(at - url.data) - start);
-    if (at && !start)
-        return strdup("(set)");
-    if (!colon)
-        return strndup(url.data, url.size);
-    if (asprintf(&shown, "%.*s***%.*s", (int)(colon + 1 - url.data), url.data,
-                 (int)(url.data + url.size - at), at) < 0)
-        return NULL;
-    return shown;
+    if (redis_url_read(url, BYTES("-"), &read, &why) == 0) { /* a password may come by itself */
+        redis_url_text(&read, text);
+        redis_url_wipe(&read);
+    }
+    return strdup(text);
 }

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "auth/keyring.h"
+#include "broker/redis_url.h"
 #include "mcp_auth/error.h"
 #include "node/settings_table.h"
 
@@ -277,6 +278,25 @@ static void check_addresses(struct finish *f)
     check_loopback(f, "MCP_AUTH_METRICS_LISTEN", metrics);
 }
 
+static void check_redis(struct finish *f)
+{
+    const struct settings *s = f->settings;
+    unsigned index = (unsigned)setting_find(BYTES("REDIS_URL"));
+    const struct setting_value *value = &f->builder->values[index];
+    struct redis_url url = {0};
+    const char *why;
+
+    if (!bytes_present(s->redis_url))
+        return;
+    if (redis_url_read(s->redis_url, s->redis_password, &url, &why) < 0)
+        wrong_value(f, index, value, "", s->redis_url.size, why);
+    else if (bytes_present(s->redis_ca_file) && !url.tls)
+        finish_problem(f,
+                       "MCP_AUTH_REDIS_CA_FILE is set, and REDIS_URL has no TLS: write rediss://, "
+                       "or leave the file out");
+    redis_url_wipe(&url);
+}
+
 /* There, be it right or wrong. */
 static bool is_given(const struct finish *f, struct bytes name)
 {
@@ -326,6 +346,7 @@ int settings_try(struct settings_builder *builder, settings_problem problem, voi
 
     check_keys(&f);
     check_addresses(&f);
+    check_redis(&f);
     finish_origins(&f);
     finish_redaction(&f);
     f.settings->tokens.authority.admin_roles = f.settings->admin_roles.items;

@@ -12,7 +12,7 @@ enum setting_type {
     SETTING_LIST,       /* texts with commas between; min..max bytes each */
     SETTING_CHOICE,     /* one of the words of `choices`; kept as its place among them */
     SETTING_ALGORITHMS, /* names of signature algorithms, kept as bits */
-    SETTING_URL,        /* a text of which the password is not printed */
+    SETTING_URL,        /* a text of which user and password are not printed */
 };
 
 /* Says what is wrong with one text, or NULL. */
@@ -45,7 +45,7 @@ bool setting_is_later(const char *name);                  /* of a version that i
 
 struct setting_value {
     char *text;  /* NUL-terminated; NULL: not set */
-    char *shown; /* of an URL: the text without its password; else NULL */
+    char *shown; /* of an address: without user and password; else NULL */
     char *where; /* "file.env:3", or NULL */
     enum setting_source source;
 };
@@ -61,7 +61,7 @@ struct settings_builder {
 struct bytes setting_trim(struct bytes raw); /* white space, one pair of quotes, "  # comment" */
 MUST_CHECK int setting_number(struct bytes text, unsigned decimals, int64_t *ret);
 void setting_range(const struct setting_rule *rule, char ret[SETTING_RANGE_SIZE]);
-/* An address as it may be shown: the password in it is three stars. Yours; NULL: no memory. */
+/* An address as it may be shown, without user and password. Yours; NULL: no memory. */
 char *setting_url_shown(struct bytes url);
 /* Parses `text` into its place. MCP_AUTH_E_INVALID with *ret_why (NULL: the range says it all). */
 MUST_CHECK int setting_store(const struct setting_rule *rule, struct bytes text,

@@ -8,12 +8,14 @@
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "api/api.h"
 #include "base/random.h"
+#include "broker/redis_url.h"
 #include "model/limits.h"
 #include "server/descriptors.h"
 #include "server/dev.h"
@@ -161,8 +163,25 @@ fail:
     return told(r, problem, owner);
 }
 
+/* "redis://host:6379/0": who may see the log may not see the password. */
+static void bus_text(const struct settings *settings, char ret[REDIS_URL_TEXT_SIZE])
+{
+    struct redis_url url;
+    const char *why;
+
+    (void)snprintf(ret, REDIS_URL_TEXT_SIZE, "none: events stay on this instance");
+    if (!bytes_present(settings->redis_url) ||
+        redis_url_read(settings->redis_url, settings->redis_password, &url, &why) < 0)
+        return;
+    redis_url_text(&url, ret);
+    redis_url_wipe(&url);
+}
+
 static void log_start(const mcp_auth_server *server)
 {
+    char bus[REDIS_URL_TEXT_SIZE];
+
+    bus_text(server->settings, bus);
     load_log_notices(&server->start);
     for (unsigned i = 0; i < server->listen.count; i++)
         log_write(LOG_INFO, "listening",
@@ -172,7 +191,7 @@ static void log_start(const mcp_auth_server *server)
                   LOG_TEXT("address", bytes_of(server->metrics_listen.addresses[i].text)));
     log_write(LOG_INFO, "started", LOG_INT("workers", server->workers_count),
               LOG_INT("max_connections", server->settings->max_connections),
-              LOG_TEXT("bus", BYTES("none: events stay on this instance")));
+              LOG_TEXT("bus", bytes_of(bus)));
 }
 
 int mcp_auth_server_start(mcp_auth_server *server)

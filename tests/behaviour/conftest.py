@@ -7,6 +7,7 @@ import inspect
 import pytest
 
 from installed import Installed
+from redis_server import RedisServer
 from serving import API_KEY, Server
 
 TEST_SECONDS = 60
@@ -93,6 +94,27 @@ def server(shared_server):
 def installed(tmp_path_factory):
     """The library and its headers, installed once for all tests that link it."""
     return Installed(tmp_path_factory.mktemp("installed"))
+
+
+@pytest.fixture
+def start_redis(request, tmp_path):
+    """start_redis(arguments..., appendonly=True) starts a redis-server of this test's own."""
+    servers = []
+
+    def start(*arguments, **more):
+        servers.append(RedisServer(tmp_path / f"redis-{len(servers)}", *arguments, **more))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        if getattr(request.node, "failed_in_call", False):
+            print(f"-- log of the redis-server on {server.port}\n{server.tail()}")
+        server.stop()
+
+
+@pytest.fixture
+def redis_server(start_redis):
+    return start_redis()
 
 
 @pytest.fixture

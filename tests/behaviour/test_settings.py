@@ -105,9 +105,11 @@ def test_the_guides_block_loads_by_env_file(launch, tmp_path):
     path.write_text(guide_block())
     server = launch({}, "--env-file", path)
     assert server.stats()["max_connections"] == 1000
-    line = server.wait_log("REDIS_URL")
-    assert "not used" in line and "your_password_here" not in server.log
+    assert "redis://localhost:6379/0" in server.wait_log("bus=")
+    assert "your_password_here" not in server.log
+    assert run("config", "--check", "--env-file", path, env=KEY).returncode == 0
     shown = run("config", "--env-file", path, env=KEY)
+    assert f"REDIS_URL=redis://localhost:6379/0  # {path}:2" in shown.stdout
     assert f"WEBSOCKET_HEARTBEAT_INTERVAL=30  # {path}:6" in shown.stdout, shown.stdout
     assert "your_password_here" not in shown.stdout
 
@@ -142,6 +144,44 @@ def test_secrets_may_come_from_files_and_are_never_printed(launch, tmp_path):
     absent = run("serve", env={"MCP_AUTH_JWT_SECRET_FILE": tmp_path / "absent"})
     assert absent.returncode == 1
     assert "MCP_AUTH_JWT_SECRET" in absent.stderr and "absent" in absent.stderr
+
+
+URLS = [("redis://me:hunter2@h", "redis://h:6379/0"), ("rediss://:hunter2@[::1]:7000/3", "rediss://[::1]:7000/3"),
+        ("unix://:hunter2@/run/redis.sock?db=2", "unix:///run/redis.sock?db=2")]
+
+
+@pytest.mark.parametrize("url,shown", URLS)
+def test_the_address_of_redis_is_shown_without_its_password(url, shown):
+    done = run("config", "--redis-url", url, env=KEY)
+    assert f"REDIS_URL={shown}  # flag" in done.stdout and "hunter2" not in done.stdout + done.stderr
+    assert run("config", "--check", "--redis-url", url, env=KEY).returncode == 0
+
+
+@pytest.mark.parametrize("url,why", [
+    ("localhost:6379", "redis://"), ("http://:hunter2@h", "redis://"), ("redis://:hunter2@", "host"),
+    ("redis://:hunter2@h:99999", "65535"), ("redis://:hunter2@h/x", "database"),
+    ("redis://:hunt/er2@h", "%2F"), ("unix://:hunter2@run.sock", "path")])
+def test_a_wrong_address_of_redis_is_refused_with_the_reason_and_not_shown(url, why):
+    words = refusal({**KEY, "REDIS_URL": url})
+    assert "REDIS_URL" in words and why in words and "hunt" not in words, words
+    assert "hunt" not in run("config", env={**KEY, "REDIS_URL": url}).stdout
+
+
+def test_authorities_for_a_redis_without_tls_are_a_mistake(tmp_path):
+    words = refusal({**KEY, "REDIS_URL": "redis://h", "MCP_AUTH_REDIS_CA_FILE": tmp_path / "ca.pem"})
+    assert "MCP_AUTH_REDIS_CA_FILE" in words and "rediss://" in words
+
+
+def test_a_file_of_authorities_that_is_none_stops_the_start(tmp_path):
+    env = {**KEY, "REDIS_URL": "rediss://h", "MCP_AUTH_REDIS_CA_FILE": tmp_path / "ca.pem"}
+    assert "MCP_AUTH_REDIS_CA_FILE" in refusal(env) and "ca.pem" in refusal(env)
+    (tmp_path / "ca.pem").write_text(pem(RSA))  # a key is no certificate
+    assert "ca.pem" in refusal(env)
+
+
+def test_without_redis_one_line_says_that_events_stay_here(server):
+    lines = [l for l in server.log.splitlines() if "events stay on this instance" in l]
+    assert len(lines) == 1 and "INFO" in lines[0], lines
 
 
 def test_a_key_file_that_is_no_good_stops_the_start(tmp_path):

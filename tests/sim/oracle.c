@@ -339,6 +339,10 @@ void oracle_time(struct oracle *o, unsigned hub_index, int64_t mono_ms, int64_t 
 
         if (s->hub != hub_index)
             continue;
+        if (s->state == O_LEAVING && mono_ms >= s->leaving_due) {
+            oracle_due(s, 4002);
+            oracle_due(s, 4102);
+        }
         if (s->state == O_WAITING && mono_ms >= s->auth_due)
             oracle_due(s, 4205);
         else if (expired && s->state == O_LEAVING)

@@ -6,7 +6,7 @@ import re
 import _tree
 
 LICENSE = "SPDX-License-Identifier: Apache-2.0"
-OPENING = {".c": "/* ", ".h": "/* ", ".py": "# ", ".sh": "# "}
+OPENING = {".c": "/* ", ".h": "/* ", ".py": "# ", ".sh": "# ", ".lua": "-- "}
 
 
 def check():

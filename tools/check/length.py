@@ -34,7 +34,7 @@ def functions(path):
 def measured():
     """{key: (length, limit)} for everything that has a limit."""
     found = {}
-    for path in _tree.files(".c", ".h", ".py", ".sh",
+    for path in _tree.files(".c", ".h", ".py", ".sh", ".lua",
                             under=("src", "cli", "include", "tests", "tools", "fuzz", "bench")):
         found[_tree.name(path)] = (len(_tree.text(path).splitlines()), FILE_LINES)
     for path in _tree.files(".c", ".h", under=("src", "cli")):

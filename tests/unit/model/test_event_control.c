@@ -58,26 +58,6 @@ TEST(a_disconnection_takes_nothing_away_and_is_an_effect_all_the_same)
     event_unref(event);
 }
 
-TEST(an_entry_that_cannot_be_read_does_nothing_to_anybody)
-{
-    struct control_fields fields = {.control = CONTROL_UNREADABLE, .id = BYTES("")};
-    struct event *event;
-
-    CHECK_EQ(event_new_control(&event, &fields, BYTES("{}")), 0);
-    CHECK(!event_has_effect(event));
-    CHECK_EQ(event->audience_count, 0);
-    event_unref(event);
-}
-
-TEST(the_type_of_a_control_entry_names_it)
-{
-    CHECK_EQ(event_control_find(event_control_text(CONTROL_REVOCATION)), CONTROL_REVOCATION);
-    CHECK_EQ(event_control_find(event_control_text(CONTROL_DISCONNECT)), CONTROL_DISCONNECT);
-    CHECK(!bytes_present(event_control_text(CONTROL_UNREADABLE)));
-    CHECK_EQ(event_control_find(BYTES("")), CONTROL_NONE);
-    CHECK_EQ(event_control_find(BYTES("$tomorrow")), CONTROL_NONE);
-}
-
 TEST(a_fence_on_its_way_to_the_hubs_is_a_control_entry_of_its_own_text)
 {
     char tenant[] = "acme", user[] = "ann", role[] = "editor";
@@ -106,4 +86,24 @@ TEST(a_fence_over_a_token_names_no_user)
     CHECK(!bytes_present(event->fence.user));
     CHECK_TEXT(event->fence.name, "jti-1");
     event_unref(event);
+}
+
+TEST(an_entry_that_cannot_be_read_does_nothing_to_anybody)
+{
+    struct control_fields fields = {.control = CONTROL_UNREADABLE, .id = BYTES("")};
+    struct event *event;
+
+    CHECK_EQ(event_new_control(&event, &fields, BYTES("{}")), 0);
+    CHECK(!event_has_effect(event));
+    CHECK_EQ(event->audience_count, 0);
+    event_unref(event);
+}
+
+TEST(the_type_of_a_control_entry_names_it)
+{
+    CHECK_EQ(event_control_find(event_control_text(CONTROL_REVOCATION)), CONTROL_REVOCATION);
+    CHECK_EQ(event_control_find(event_control_text(CONTROL_DISCONNECT)), CONTROL_DISCONNECT);
+    CHECK(!bytes_present(event_control_text(CONTROL_UNREADABLE)));
+    CHECK_EQ(event_control_find(BYTES("")), CONTROL_NONE);
+    CHECK_EQ(event_control_find(BYTES("$tomorrow")), CONTROL_NONE);
 }

@@ -2,7 +2,7 @@
 /* test_lookup.c: a look-up rings when it has ended, and may be forgotten at any time. */
 #include <poll.h>
 
-#include "client/lookup.h"
+#include "io/lookup.h"
 #include "mcp_auth/error.h"
 #include "unit.h"
 

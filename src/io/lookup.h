@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* lookup.h: a host's addresses by name, found in a thread of its own, which may take its time. */
-#ifndef CLIENT_LOOKUP_H
-#define CLIENT_LOOKUP_H
+#ifndef IO_LOOKUP_H
+#define IO_LOOKUP_H
 
 #include "base/compiler.h"
 #include "io/socket_address.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* lookup.c: a host's addresses by name, found in a thread of its own, which may take its time. */
-#include "client/lookup.h"
+#include "io/lookup.h"
 
 #include <netdb.h>
 #include <pthread.h>

@@ -1,17 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* backoff.h: what a close code asks of a client, and how long it stays away. */
-#ifndef CLIENT_BACKOFF_H
-#define CLIENT_BACKOFF_H
+/* backoff.h: how long to stay away from a peer that failed. */
+#ifndef BASE_BACKOFF_H
+#define BASE_BACKOFF_H
 
 #include <stdint.h>
 
 #include "base/random.h"
-
-/* The ranges of protocol/close_codes.json. */
-enum close_action { CLOSE_STOP, CLOSE_RENEW, CLOSE_RETRY, CLOSE_RESYNC };
-
-/* 1005 and 1006 too: the connection ended without a code. */
-enum close_action close_action_of(unsigned code);
 
 struct backoff {
     int64_t first_ms, max_ms; /* 0 < first_ms <= max_ms */

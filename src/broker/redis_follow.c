@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* redis_follow.c: reads the stream entry by entry and gives each under its number, without holes. */
+#include "broker/redis_fleet.h"
+
+#include "base/log.h"
+
+#define READ_WAIT "500" /* FLEET_WATCH_MS */
+#define READ_COUNT_FIRST 100u
+#define READ_COUNT_MAX 1000u
+#define READ_COUNT_MIN 16u
+/* What a read may bring: 1,000 events of 4 KiB, or 64 of the largest. */
+#define READ_BYTES (4u * 1024u * 1024u)
+
+_Static_assert(FLEET_WATCH_MS == 500, "READ_WAIT says the same");
+
+static void give(struct redis_fleet *fleet, const struct stored_entry *stored)
+{
+    const struct stored_fields *fields = &stored->fields;
+    struct entry entry = {
+        .n = stored->n,
+        .check = position_check(fleet->epoch, stored->n, fields->tenant, fields->id),
+    };
+    int r = fleet_entry_event(fleet, stored, &entry.event);
+
+    if (r == 0) {
+        r = fleet->port.on_entry(fleet->port.owner, &entry);
+        event_unref(entry.event);
+    }
+    if (r < 0) {
+        fleet_fall_for_error(fleet, r);
+        return;
+    }
+    fleet->last_n = fleet->read_n = stored->n;
+    fleet->read_part = 0;
+    fleet->last_check = entry.check;
+    fleet->has_check = true;
+}
+
+static void on_first(void *owner, uint64_t tag, const struct redis_reply *reply)
+{
+    struct redis_fleet *fleet = fleet_answered(owner);
+    struct stored_entry first;
+
+    (void)tag;
+    if (!fleet)
+        return;
+    if (reply->type != REDIS_ARRAY || reply->count != 1 ||
+        fleet_entry_in(&reply->elements[0], &first) < 0) {
+        fleet_fall_for(fleet, reply);
+        return;
+    }
+    if (first.n > fleet->last_n) {
+        fleet_fall(fleet, BYTES("the stream was trimmed beyond our place"));
+        return;
+    }
+    fleet->hole_upto_n = fleet->hole_end_n;
+    fleet->reading = false;
+    fleet_follow(fleet);
+}
+
+/* Is what lies before `end_n` trimmed, or was it taken out by hand? Trimming takes from the front, so
+ * what is missing behind something that is there was taken out. Asked after the hole was seen: what
+ * is trimmed from now on does not matter. */
+static void ask_about_hole(struct redis_fleet *fleet, uint64_t end_n)
+{
+    struct bytes args[] = {
+        BYTES("XRANGE"), fleet->keys.stream, BYTES("-"), BYTES("+"), BYTES("COUNT"), BYTES("1"),
+    };
+
+    fleet->hole_end_n = end_n;
+    fleet_send(fleet, FLEET_COMMAND, args, ARRAY_COUNT(args), FLEET_ANSWER_MS, on_first, 0);
+}
+
+static void fill_hole(struct redis_fleet *fleet, uint64_t upto_n)
+{
+    while (fleet->last_n + 1 < upto_n && !fleet->fallen) {
+        struct stored_entry nothing = {.n = fleet->last_n + 1, .fields = {.id = {"", 0}}};
+
+        nothing.fields.tenant = BYTES("");
+        give(fleet, &nothing);
+    }
+}
+
+/* False: what follows is not to be read now. */
+static bool take(struct redis_fleet *fleet, const struct redis_reply *reply)
+{
+    struct stored_entry entry;
+
+    if (fleet_entry_in(reply, &entry) < 0) {
+        fleet_fall_for(fleet, reply);
+        return false;
+    }
+    if (entry.part != 0 || entry.n <= fleet->last_n) {
+        /* XADD by hand between two of ours: it has no number. */
+        log_write(LOG_WARNING, "passed over an entry of the stream in Redis that is not ours",
+                  LOG_INT("after_n", (long long)fleet->last_n));
+        fleet->read_n = entry.n;
+        fleet->read_part = entry.part;
+        return true;
+    }
+    if (entry.n > fleet->last_n + 1) {
+        if (entry.n > fleet->hole_upto_n) {
+            ask_about_hole(fleet, entry.n);
+            return false;
+        }
+        fill_hole(fleet, entry.n);
+    }
+    if (!fleet->fallen)
+        give(fleet, &entry);
+    return !fleet->fallen;
+}
+
+/* Sizes vary little within a while: the next read is sized by this one. */
+static void read_count_set(struct redis_fleet *fleet, const struct redis_reply *entries)
+{
+    size_t bytes = 0, count;
+
+    for (size_t i = 0; i < entries->count; i++) {
+        const struct redis_reply *entry = &entries->elements[i];
+
+        if (entry->type != REDIS_ARRAY || entry->count != 2)
+            return;
+        for (size_t j = 0; j < entry->elements[1].count; j++)
+            bytes += entry->elements[1].elements[j].text.size;
+    }
+    count = READ_BYTES / (bytes / entries->count + 1);
+    fleet->read_count = count > READ_COUNT_MAX   ? READ_COUNT_MAX
+                        : count < READ_COUNT_MIN ? READ_COUNT_MIN
+                                                 : (unsigned)count;
+}
+
+static void on_read(void *owner, uint64_t tag, const struct redis_reply *reply)
+{
+    struct redis_fleet *fleet = fleet_answered(owner);
+    const struct redis_reply *entries = NULL;
+
+    (void)tag;
+    if (!fleet)
+        return;
+    if (reply->type == REDIS_ARRAY && reply->count == 1 && reply->elements[0].type == REDIS_ARRAY &&
+        reply->elements[0].count == 2)
+        entries = &reply->elements[0].elements[1];
+    if (reply->type != REDIS_NIL &&
+        (!entries || entries->type != REDIS_ARRAY || entries->count == 0)) {
+        fleet_fall_for(fleet, reply);
+        return;
+    }
+    if (entries) {
+        read_count_set(fleet, entries);
+        for (size_t i = 0; i < entries->count; i++)
+            if (!take(fleet, &entries->elements[i]))
+                return;
+        fleet_look(fleet);
+    }
+    fleet->reading = false;
+    fleet_follow(fleet);
+}
+
+void fleet_follow(struct redis_fleet *fleet)
+{
+    char number[FLEET_NUMBER_SIZE], part[FLEET_NUMBER_SIZE], count[FLEET_NUMBER_SIZE];
+    char id[2 * FLEET_NUMBER_SIZE + 1], *at = id;
+
+    if (fleet->fallen || fleet->reading || !fleet->standing ||
+        !redis_link_is_up(fleet->ends[FLEET_FOLLOWER].link))
+        return;
+    if (fleet->read_count == 0)
+        fleet->read_count = READ_COUNT_FIRST;
+    bytes_copy(&at, fleet_number(number, fleet->read_n));
+    *at++ = '-';
+    bytes_copy(&at, fleet_number(part, fleet->read_part));
+    struct bytes args[] = {
+        BYTES("XREAD"),     BYTES("COUNT"),          fleet_number(count, fleet->read_count),
+        BYTES("BLOCK"),     BYTES(READ_WAIT),        BYTES("STREAMS"),
+        fleet->keys.stream, {id, (size_t)(at - id)},
+    };
+    fleet->reading = true;
+    fleet_send(fleet, FLEET_FOLLOWER, args, ARRAY_COUNT(args), FLEET_WATCH_MS + FLEET_ANSWER_MS,
+               on_read, 0);
+}

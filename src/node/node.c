@@ -218,7 +218,7 @@ void node_stats(const struct node *node, struct node_stats *ret)
         .dedupe_bytes = count_of(&node->dedupe_bytes),
         .backlog = count_of(&node->waiting),
         .backlog_bytes = atomic_load_explicit(&node->backlog_bytes, memory_order_relaxed),
-        .bus = !node->degraded          ? BUS_NONE
+        .bus = !node->degraded              ? BUS_NONE
                : atomic_load(&node->bus.ok) ? BUS_OK
                                             : BUS_DEGRADED,
         .started_wall_ms = node->started_wall_ms,

@@ -33,8 +33,8 @@ struct node_hub {
 struct node_bus {
     atomic_bool ok, connected, isolated;
     atomic_llong since_wall_ms;
-    atomic_ullong epoch, told_n, last_n, outbox_events, outbox_bytes, alone, sent, caught_up, reconnects,
-        outages;
+    atomic_ullong epoch, told_n, last_n, outbox_events, outbox_bytes, alone, sent, caught_up,
+        reconnects, outages;
 };
 
 /* One publisher's allowance; may go below zero by one batch. */

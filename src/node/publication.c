@@ -119,7 +119,8 @@ void node_publish(struct node *node, struct publication *publication)
     size_t bytes = publication->bytes;
     size_t before = atomic_fetch_add_explicit(&node->backlog_bytes, bytes, memory_order_relaxed);
     /* Withdrawing never waits for publishing: it has as much room again. */
-    size_t bytes_max = (publication_is_control(publication) ? 2 : 1) * (size_t)BUS_BACKLOG_BYTES_MAX;
+    size_t bytes_max =
+        (publication_is_control(publication) ? 2 : 1) * (size_t)BUS_BACKLOG_BYTES_MAX;
 
     publication->node = node;
     publication->last_n = 0;

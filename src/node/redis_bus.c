@@ -13,7 +13,7 @@
 #include "node/plain.h"
 #include "wire/event_stored.h"
 
-#define MEET_MS 3000         /* a start waits so long for Redis */
+#define MEET_MS 3000        /* a start waits so long for Redis */
 #define FENCES_AT_ONCE 128u /* written back */
 
 static struct now look_at_clock(struct node *node)
@@ -203,8 +203,7 @@ static int reserve(void *owner, size_t count)
     int r = broadcast_reserve(node->broadcast, count);
 
     /* What waits has yet to be announced; an event may be enforced, twice, and announced. */
-    return r < 0 ? r
-                 : deliveries_reserve(node, 3 * count + 2 * broadcast_waiting(node->broadcast));
+    return r < 0 ? r : deliveries_reserve(node, 3 * count + 2 * broadcast_waiting(node->broadcast));
 }
 
 static void answered(void *owner, void *asker, const struct degraded_answer *answer)
@@ -275,7 +274,8 @@ static void isolate(void *owner, bool isolated)
     struct node *node = owner;
 
     if (isolated)
-        log_write(LOG_WARNING, "without Redis for too long: everybody is sent away until it is back",
+        log_write(LOG_WARNING,
+                  "without Redis for too long: everybody is sent away until it is back",
                   LOG_INT("max_isolation_ms", (long long)node->settings->max_isolation_ms));
     atomic_store(&node->bus.isolated, isolated);
     bus_state_tell(node);

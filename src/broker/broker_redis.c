@@ -67,6 +67,11 @@ void fleet_look(struct redis_fleet *fleet)
     fleet->port.on_ready(fleet->port.owner);
 }
 
+int64_t fleet_patience_ms(const struct redis_fleet *fleet)
+{
+    return FLEET_ANSWER_MS + (int64_t)(fleet->flying_bytes / FLEET_BYTES_PER_MS);
+}
+
 static void on_up(void *owner)
 {
     struct fleet_end *end = owner;
@@ -117,6 +122,8 @@ static void links_open(struct redis_fleet *fleet)
 
 static void come_down(struct redis_fleet *fleet)
 {
+    if (fleet->reading && !fleet->ready)
+        fleet_read_less(fleet);
     links_close(fleet);
     fleet->fallen = fleet->ready = false;
     fleet->away = true;

@@ -3,13 +3,13 @@
 #include "broker/redis_fleet.h"
 
 #include "base/log.h"
+#include "model/limits.h"
 
 #define READ_WAIT "500" /* FLEET_WATCH_MS */
-#define READ_COUNT_FIRST 100u
 #define READ_COUNT_MAX 1000u
-#define READ_COUNT_MIN 16u
-/* What a read may bring: 1,000 events of 4 KiB, or 64 of the largest. */
-#define READ_BYTES (4u * 1024u * 1024u)
+/* What a read may bring: 1,000 events of 4 KiB, or 64 of the largest. At the least one of these. */
+#define READ_BYTES_MAX (4u * 1024u * 1024u)
+#define READ_BYTES_MIN EVENT_SIZE_MAX
 
 _Static_assert(FLEET_WATCH_MS == 500, "READ_WAIT says the same");
 
@@ -85,8 +85,9 @@ static void ask_about_hole(struct redis_fleet *fleet, uint64_t end_n)
     };
 
     fleet->hole_end_n = end_n;
-    fleet_send(fleet, FLEET_COMMAND, last, ARRAY_COUNT(last), FLEET_ANSWER_MS, on_last, 0);
-    fleet_send(fleet, FLEET_COMMAND, first, ARRAY_COUNT(first), FLEET_ANSWER_MS, on_first, 0);
+    fleet_send(fleet, FLEET_COMMAND, last, ARRAY_COUNT(last), fleet_patience_ms(fleet), on_last, 0);
+    fleet_send(fleet, FLEET_COMMAND, first, ARRAY_COUNT(first), fleet_patience_ms(fleet), on_first,
+               0);
 }
 
 static void fill_hole(struct redis_fleet *fleet, uint64_t upto_n)
@@ -141,10 +142,16 @@ static void read_count_set(struct redis_fleet *fleet, const struct redis_reply *
         for (size_t j = 0; j < entry->elements[1].count; j++)
             bytes += entry->elements[1].elements[j].text.size;
     }
-    count = READ_BYTES / (bytes / entries->count + 1);
-    fleet->read_count = count > READ_COUNT_MAX   ? READ_COUNT_MAX
-                        : count < READ_COUNT_MIN ? READ_COUNT_MIN
-                                                 : (unsigned)count;
+    count = fleet->read_bytes / (bytes / entries->count + 1);
+    fleet->read_count = count > READ_COUNT_MAX ? READ_COUNT_MAX : count < 1 ? 1 : (unsigned)count;
+}
+
+void fleet_read_less(struct redis_fleet *fleet)
+{
+    fleet->read_bytes /= 4;
+    if (fleet->read_bytes < READ_BYTES_MIN)
+        fleet->read_bytes = READ_BYTES_MIN;
+    fleet->read_count = 0;
 }
 
 static void on_read(void *owner, uint64_t tag, const struct redis_reply *reply)
@@ -182,8 +189,10 @@ void fleet_follow(struct redis_fleet *fleet)
     if (fleet->fallen || fleet->reading || !fleet->standing ||
         !redis_link_is_up(fleet->ends[FLEET_FOLLOWER].link))
         return;
+    if (fleet->read_bytes == 0)
+        fleet->read_bytes = READ_BYTES_MAX;
     if (fleet->read_count == 0)
-        fleet->read_count = READ_COUNT_FIRST;
+        fleet->read_count = (unsigned)(fleet->read_bytes / EVENT_SIZE_MAX);
     bytes_copy(&at, fleet_number(number, fleet->read_n));
     *at++ = '-';
     bytes_copy(&at, fleet_number(part, fleet->read_part));

@@ -91,6 +91,8 @@ static void on_down(void *owner, struct bytes why)
 {
     struct fleet_end *end = owner;
 
+    if (end == &end->fleet->ends[FLEET_FOLLOWER])
+        fleet_read_less(end->fleet);
     fleet_fall(end->fleet, why);
 }
 
@@ -122,8 +124,6 @@ static void links_open(struct redis_fleet *fleet)
 
 static void come_down(struct redis_fleet *fleet)
 {
-    if (fleet->reading && !fleet->ready)
-        fleet_read_less(fleet);
     links_close(fleet);
     fleet->fallen = fleet->ready = false;
     fleet->away = true;

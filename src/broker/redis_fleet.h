@@ -114,7 +114,7 @@ void fleet_watch_epoch(struct redis_fleet *fleet);
 
 /* redis_follow.c: goes on reading, when there is nothing to wait for. */
 void fleet_follow(struct redis_fleet *fleet);
-/* The attempt failed while reading: smaller bites, for a network that takes long for large ones. */
+/* It failed while reading: smaller bites, for a network that takes long for large ones. */
 void fleet_read_less(struct redis_fleet *fleet);
 
 /* redis_entry.c */

@@ -10,6 +10,10 @@
 /* What a read may bring: 1,000 events of 4 KiB, or 64 of the largest. At the least one of these. */
 #define READ_BYTES_MAX (4u * 1024u * 1024u)
 #define READ_BYTES_MIN EVENT_SIZE_MAX
+#define READ_BYTES_FIRST (512u * 1024u)
+/* Full reads that are faster grow, slower ones shrink: far from where the link gives up. */
+#define READ_FAST_MS 200
+#define READ_SLOW_MS 600
 
 _Static_assert(FLEET_WATCH_MS == 500, "READ_WAIT says the same");
 
@@ -130,10 +134,16 @@ static bool take(struct redis_fleet *fleet, const struct redis_reply *reply)
 }
 
 /* Sizes vary little within a while: the next read is sized by this one. */
-static void read_count_set(struct redis_fleet *fleet, const struct redis_reply *entries)
+static void read_count_set(struct redis_fleet *fleet, const struct redis_reply *entries,
+                           int64_t took_ms)
 {
     size_t bytes = 0, count;
 
+    if (entries->count >= fleet->read_count && took_ms < READ_FAST_MS &&
+        fleet->read_bytes < READ_BYTES_MAX)
+        fleet->read_bytes *= 2;
+    else if (took_ms > READ_SLOW_MS && fleet->read_bytes / 2 >= READ_BYTES_MIN)
+        fleet->read_bytes /= 2;
     for (size_t i = 0; i < entries->count; i++) {
         const struct redis_reply *entry = &entries->elements[i];
 
@@ -159,7 +169,6 @@ static void on_read(void *owner, uint64_t tag, const struct redis_reply *reply)
     struct redis_fleet *fleet = fleet_answered(owner);
     const struct redis_reply *entries = NULL;
 
-    (void)tag;
     if (!fleet)
         return;
     if (reply->type == REDIS_ARRAY && reply->count == 1 && reply->elements[0].type == REDIS_ARRAY &&
@@ -171,7 +180,7 @@ static void on_read(void *owner, uint64_t tag, const struct redis_reply *reply)
         return;
     }
     if (entries) {
-        read_count_set(fleet, entries);
+        read_count_set(fleet, entries, (int64_t)((clock_mono_ns() - tag) / 1000000));
         for (size_t i = 0; i < entries->count; i++)
             if (!take(fleet, &entries->elements[i]))
                 return;
@@ -190,7 +199,7 @@ void fleet_follow(struct redis_fleet *fleet)
         !redis_link_is_up(fleet->ends[FLEET_FOLLOWER].link))
         return;
     if (fleet->read_bytes == 0)
-        fleet->read_bytes = READ_BYTES_MAX;
+        fleet->read_bytes = READ_BYTES_FIRST;
     if (fleet->read_count == 0)
         fleet->read_count = (unsigned)(fleet->read_bytes / EVENT_SIZE_MAX);
     bytes_copy(&at, fleet_number(number, fleet->read_n));
@@ -203,5 +212,5 @@ void fleet_follow(struct redis_fleet *fleet)
     };
     fleet->reading = true;
     fleet_send(fleet, FLEET_FOLLOWER, args, ARRAY_COUNT(args), FLEET_WATCH_MS + FLEET_ANSWER_MS,
-               on_read, 0);
+               on_read, clock_mono_ns());
 }

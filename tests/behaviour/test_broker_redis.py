@@ -1,19 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 # test_broker_redis.py: the fleet's broker while its Redis dies, freezes, fills up and forgets.
+import re
 import time
 
 import pytest
 
 from broker_probe import Probe
 from redis_scripts import SEPARATOR
+from serving import ROOT
+from slow_line import SlowLine
 
 
 @pytest.fixture
 def start(redis_server):
     probes = []
 
-    def begin(name="one", history=100000, redis=redis_server, **more):
-        probes.append(Probe(redis.url, name, history, *more.values()))
+    def begin(name="one", history=100000, redis=redis_server, url=None, **more):
+        probes.append(Probe(url or redis.url, name, history, *more.values()))
         return probes[-1]
 
     yield begin
@@ -258,3 +261,35 @@ def test_an_absent_server_is_tried_again_and_again(start, redis_server):
 def test_a_round_trip_is_measured(one):
     one.answer(one.publish("a"))
     assert 0 <= one.stats()["round_trip_ms"] < 1000
+
+
+def test_the_commands_that_the_manual_allows_are_enough(one, start, redis_server):
+    manual = (ROOT / "docs" / "redis.md").read_text()
+    rules = re.search(r"^user mcp-auth on >PASSWORD (.*)$", manual, re.MULTILINE)[1].split()
+    redis_server.client().execute_command("ACL", "SETUSER", "mcp-auth", "on", ">PASSWORD", *rules)
+    one.answer(one.publish("a", given=True))
+    redis_server.client().xadd("rbac:events", {"by": "hand"})
+    two = start("two", url=f"redis://mcp-auth:PASSWORD@127.0.0.1:{redis_server.port}")
+    two.ready()
+    two.tell("fence", "bob", 1000)
+    two.tell("revoke", 999, "eve")
+    two.wait("answer 999 2")
+    assert two.answer(two.publish("b", given=True, count=100)) == list(range(3, 103))
+    two.wait_entry(102)
+    redis_server.client().flushall()
+    two.wait("stand lost_tail")
+    two.ready()
+
+
+def test_a_slow_line_is_no_reason_to_fall(one, start, redis_server):
+    for i in range(12):
+        one.answer(one.publish(f"a{i}", size=8000, count=100))
+    line = SlowLine(redis_server.port, 2 * 1024 * 1024)
+    slow = start("slow", url=f"redis://127.0.0.1:{line.port}")
+    slow.ready(seconds=40)  # 10 MB at 2 MB a second, after bites that were too large
+    assert list(slow.entries()) == list(range(1, 1201))
+    tickets = [slow.publish(f"b{i}", size=4000, count=700) for i in range(2)]
+    assert slow.answer(tickets[1])[-1] == 2600
+    slow.wait_entry(2600)
+    assert not [said for said in slow.said[slow.said.index("ready"):] if said.startswith("away")]
+    line.stop()

@@ -239,13 +239,15 @@ static void on_expiring(void *owner, uint64_t tag, const struct redis_reply *rep
 }
 
 /* Of a whole fleet each does this now and then: what one has removed the others do not find. */
-void fleet_fences_expire(struct redis_fleet *fleet)
+void fleet_keep_house(struct redis_fleet *fleet)
 {
     struct bytes refresh[] = {BYTES("PEXPIRE"), fleet->keys.writer, BYTES(FLEET_WRITER_MS)};
 
     /* Who publishes nothing for a day must not be taken for stale. */
     fleet_send(fleet, FLEET_COMMAND, refresh, ARRAY_COUNT(refresh), fleet_patience_ms(fleet),
                on_written, 0);
+    if (fleet->fence_ms == 0)
+        return;
     fleet->expiring = true;
     scan(fleet, BYTES("0"), on_expiring);
 }

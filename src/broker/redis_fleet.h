@@ -78,7 +78,7 @@ struct redis_fleet {
     size_t batches_bytes; /* of memory here */
     size_t flying_bytes;  /* of events on the wire */
 
-    int64_t watch_at_ms, expire_at_ms;
+    int64_t watch_at_ms, house_at_ms;
     bool watching, expiring;
 };
 
@@ -136,7 +136,7 @@ void fleet_batches_forget(struct redis_fleet *fleet);
 /* redis_fences.c */
 void fleet_fences_read(struct redis_fleet *fleet);
 void fleet_fences_write(struct broker *broker, const struct fence *fences, size_t count);
-void fleet_fences_expire(struct redis_fleet *fleet);
+void fleet_keep_house(struct redis_fleet *fleet); /* every hour or so */
 struct bytes fleet_fence_name(char *to, const struct fence *fence);
 size_t fleet_fence_name_size_max(const struct fence *fence);
 
@@ -146,6 +146,9 @@ void fleet_listen(struct redis_fleet *fleet);
 /* Decimal, not terminated. */
 struct bytes fleet_number(char to[FLEET_NUMBER_SIZE], uint64_t number);
 MUST_CHECK int fleet_number_read(struct bytes text, uint64_t *ret);
+/* "n-part", the id of an entry. */
+#define FLEET_ID_SIZE (2 * FLEET_NUMBER_SIZE + 1)
+struct bytes fleet_id(char to[FLEET_ID_SIZE], uint64_t n, uint64_t part);
 #define FLEET_EPOCH_SIZE 16u
 struct bytes fleet_epoch_text(char to[FLEET_EPOCH_SIZE], uint64_t epoch);
 MUST_CHECK int fleet_epoch_read(struct bytes text, uint64_t *ret);

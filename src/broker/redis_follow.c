@@ -192,8 +192,7 @@ static void on_read(void *owner, uint64_t tag, const struct redis_reply *reply)
 
 void fleet_follow(struct redis_fleet *fleet)
 {
-    char number[FLEET_NUMBER_SIZE], part[FLEET_NUMBER_SIZE], count[FLEET_NUMBER_SIZE];
-    char id[2 * FLEET_NUMBER_SIZE + 1], *at = id;
+    char id[FLEET_ID_SIZE], count[FLEET_NUMBER_SIZE];
 
     if (fleet->fallen || fleet->reading || !fleet->standing ||
         !redis_link_is_up(fleet->ends[FLEET_FOLLOWER].link))
@@ -202,13 +201,15 @@ void fleet_follow(struct redis_fleet *fleet)
         fleet->read_bytes = READ_BYTES_FIRST;
     if (fleet->read_count == 0)
         fleet->read_count = (unsigned)(fleet->read_bytes / EVENT_SIZE_MAX);
-    bytes_copy(&at, fleet_number(number, fleet->read_n));
-    *at++ = '-';
-    bytes_copy(&at, fleet_number(part, fleet->read_part));
     struct bytes args[] = {
-        BYTES("XREAD"),     BYTES("COUNT"),          fleet_number(count, fleet->read_count),
-        BYTES("BLOCK"),     BYTES(READ_WAIT),        BYTES("STREAMS"),
-        fleet->keys.stream, {id, (size_t)(at - id)},
+        BYTES("XREAD"),
+        BYTES("COUNT"),
+        fleet_number(count, fleet->read_count),
+        BYTES("BLOCK"),
+        BYTES(READ_WAIT),
+        BYTES("STREAMS"),
+        fleet->keys.stream,
+        fleet_id(id, fleet->read_n, fleet->read_part),
     };
     fleet->reading = true;
     fleet_send(fleet, FLEET_FOLLOWER, args, ARRAY_COUNT(args), FLEET_WATCH_MS + FLEET_ANSWER_MS,

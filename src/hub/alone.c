@@ -70,10 +70,11 @@ static size_t place_after(const struct alones *alones, uint64_t serial)
 bool alones_take(struct alones *alones, uint64_t serial)
 {
     size_t place = place_after(alones, serial - 1);
-    struct entry *items = alones->items + alones->first;
+    struct entry *items;
 
-    if (place == alones->count || items[place].alone != serial)
+    if (place == alones->count || alones->items[alones->first + place].alone != serial)
         return false;
+    items = alones->items + alones->first;
     event_unref(items[place].event);
     alones->count--;
     if (place == 0) /* they come back in the order they were sent */

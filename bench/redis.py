@@ -156,7 +156,7 @@ def fill(redis, count, time_ms):
     """Entries as publish.lua writes them: the first is its own, the others look like it."""
     maker = instance(redis, MCP_AUTH_HISTORY_EVENTS=count + 10)
     maker.publish(one_event(tenant_id="acme"))
-    maker.discard()
+    maker.stop()
     client = redis.client()
     (_, fields), = client.xrevrange("rbac:events", "+", "-", count=1)
     n = int(client.hget("{rbac:events}:epoch", "n"))
@@ -204,7 +204,7 @@ def follow(redis, options):
                         "wall_s": round(wall, 3), "bus_thread_s": round(busiest / 1e9, 3),
                         "all_threads_s": round(sum(cpu.values()) / 1e9, 3),
                         "entries_per_core_second": round(options.entries / (busiest / 1e9))}
-        server.discard()
+        server.stop()
     return result, None
 
 
@@ -309,7 +309,7 @@ def main():
             finally:
                 for server in servers:
                     if server:
-                        server.discard()
+                        server.stop()
                 if redis.frozen:
                     redis.thaw()
                 redis.kill()

@@ -86,6 +86,7 @@ struct event {
     struct audience_key *audience; /* administrators first, then subject, target, others */
     size_t size;                   /* of the whole allocation, for memory sums */
     uint64_t accepted_ns;          /* by clock_mono_ns, when node took it in; 0: not here */
+    bool enforced;                 /* on every hub here; the bus thread's own */
 };
 
 /* A hash of all that the publisher gave: type, tenant, members, data; not id, time or publisher. A

@@ -114,6 +114,22 @@ static void announce_in_hub(struct note *note, void *context __attribute__((unus
     delivery_unref(delivery_note->delivery);
 }
 
+/* How long who lost something could still have used it here, once an event: what this instance
+ * accepted by its own clock, else from the time that the other gave it, whose clock may differ. A
+ * fence that was found in Redis is older than this instance's way to it. */
+static void measure_enforcement(struct node *node, struct event *event)
+{
+    int64_t since_ms = clock_now().wall_ms - event->time_ms;
+    uint64_t ns = since_ms > 0 ? (uint64_t)since_ms * 1000000 : 0;
+
+    if (event->enforced || !event->has_fence || event->control == CONTROL_FENCE)
+        return;
+    event->enforced = true;
+    if (event->accepted_ns > 0)
+        ns = clock_mono_ns() - event->accepted_ns;
+    latency_add(&node->enforcement, ns, 1);
+}
+
 /* Back in the bus thread. */
 static void effect_came_back(struct note *note, void *context __attribute__((unused)))
 {
@@ -121,6 +137,8 @@ static void effect_came_back(struct note *note, void *context __attribute__((unu
     struct delivery *delivery = delivery_note->delivery;
 
     publications_effect(delivery->node, delivery->entry.event, delivery_note->closed);
+    if (atomic_load_explicit(&delivery->left, memory_order_relaxed) == 1) /* the last of them */
+        measure_enforcement(delivery->node, delivery->entry.event);
     broadcast_effect_done(delivery->node->broadcast, delivery_note->to->index, delivery->serial);
     delivery_unref(delivery);
 }

@@ -226,6 +226,7 @@ void node_stats(const struct node *node, struct node_stats *ret)
         .keys = atomic_load_explicit(&node->keys_count, memory_order_relaxed),
         .keys_awaited = atomic_load_explicit(&node->keys_awaited, memory_order_relaxed),
     };
+    latency_sum(&node->enforcement, &ret->enforcement);
     if (node->degraded)
         redis_bus_stats(node, &ret->redis);
     for (unsigned i = 0; i < node->hubs_count; i++)

@@ -96,6 +96,7 @@ struct node {
     atomic_ullong history_events, history_bytes, fences_counted, fence_bytes, waiting;
     atomic_ullong dedupe_ids, dedupe_bytes;
     atomic_ullong stream_n; /* the last entry that came from the broker */
+    struct latency enforcement;
     struct node_bus bus;
     /* By whoever refuses. */
     atomic_ullong refused_by[PUBLICATION_RESULTS], bodies_refused[ERROR_CODES];

@@ -98,6 +98,14 @@ static void compose(const struct event_flags *event, struct strbuf *out)
     strbuf_putc(out, '}');
 }
 
+static void tell_alone(const struct publisher *publisher)
+{
+    if (publisher->alone > 0 && !publisher->json)
+        say_note("Redis unavailable: this server has delivered %llu of them alone; the others get "
+                 "them when it is back",
+                 publisher->alone);
+}
+
 static int publish_one(struct publisher *publisher, const struct event_flags *event)
 {
     struct strbuf composed, body;
@@ -120,6 +128,7 @@ static int publish_one(struct publisher *publisher, const struct event_flags *ev
         print_clean(stdout, id.size > 2 ? (struct bytes){id.data + 1, id.size - 2} : id);
         putchar('\n');
     }
+    tell_alone(publisher);
     strbuf_done(&composed);
     strbuf_done(&body);
     return status;
@@ -140,6 +149,7 @@ static int publish_many(struct publisher *publisher)
             fprintf(to, ", %llu of %llu had been before", publisher->duplicates, publisher->sent);
         fputc('\n', to);
     }
+    tell_alone(publisher);
     return status;
 }
 

@@ -10,7 +10,8 @@ struct publisher {
     bool json; /* print the server's answers as they are */
     long retry_seconds;
     unsigned long long accepted, duplicates, sent; /* sent: events answered with 202 */
-    const unsigned long long *lines;               /* number of the line of each of its events */
+    unsigned long long alone;        /* of these, those that the server delivered without Redis */
+    const unsigned long long *lines; /* number of the line of each of its events */
 };
 
 /* Posts one body until it is accepted, refused, or the time is over. A status; all is said. */

@@ -56,6 +56,8 @@ static void count_answer(struct publisher *publisher, struct bytes body, unsigne
     struct bytes list, key, item, value;
 
     publisher->sent += events;
+    if (json_text_find(body, "degraded", &value) && bytes_equal(value, BYTES("true")))
+        publisher->alone += events;
     if (!json_text_find(body, "events", &list))
         return;
     while (json_text_next(&list, &key, &item)) {

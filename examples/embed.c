@@ -32,7 +32,9 @@ static void published(void *owner, const mcp_auth_published *outcome)
     if (outcome->error)
         printf("failed: %s\n", mcp_auth_strerror(outcome->error));
     for (i = 0; i < outcome->count; i++)
-        printf("published %s at %s\n", outcome->events[i].id, outcome->events[i].position);
+        printf("published %s at %s\n", outcome->events[i].id,
+               outcome->degraded ? "no position yet: Redis unavailable"
+                                 : outcome->events[i].position);
     fflush(stdout);
 }
 

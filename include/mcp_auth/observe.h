@@ -64,6 +64,7 @@ typedef struct mcp_auth_stats {
     uint64_t effects, scope_changes, fences;
     uint64_t history_events, history_bytes, frame_log_bytes, backlog;
     int64_t started_ms; /* Unix time */
+    int degraded;       /* Redis unavailable: this instance goes on alone */
 } mcp_auth_stats;
 
 /* Thread     any, from mcp_auth_server_new to mcp_auth_server_free.

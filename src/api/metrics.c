@@ -41,14 +41,14 @@ static void put_sessions(struct strbuf *out, const struct node_stats *stats)
 
 /* A mean and percentiles are the reader's to compute; the buckets are cumulative, as the format
  * wants them. */
-static void put_latency(struct strbuf *out, const struct latency_sums *latency)
+static void put_latency(struct strbuf *out, const char *short_name,
+                        const struct latency_sums *latency, const char *help)
 {
-    static const char name[] = PREFIX "delivery_latency_seconds";
     unsigned long long count = 0;
+    char name[64];
 
-    put_head(out, "delivery_latency_seconds", "histogram",
-             "From an event's acceptance until it was queued to its live receivers of one worker; "
-             "counts deliveries, replays excepted.");
+    (void)snprintf(name, sizeof name, PREFIX "%s", short_name);
+    put_head(out, short_name, "histogram", help);
     for (unsigned i = 0; i < LATENCY_BOUNDS; i++) {
         count += latency->buckets[i];
         strbuf_printf(out, "%s_bucket{le=\"%g\"} %llu\n", name, (double)latency_bound_ns(i) / 1e9,
@@ -253,7 +253,12 @@ void metrics_get(struct exchange *exchange)
     if (stats.bus != BUS_NONE)
         put_redis(&text, &stats, exchange_now(exchange).wall_ms);
     put_refused(&text, &stats);
-    put_latency(&text, &stats.latency);
+    put_latency(&text, "delivery_latency_seconds", &stats.latency,
+                "From an event's acceptance until it was queued to its live receivers of one "
+                "worker; counts deliveries, replays excepted.");
+    put_latency(&text, "enforcement_latency_seconds", &stats.enforcement,
+                "From an event that withdraws, wherever it was accepted, until every worker of "
+                "this instance has applied it; once an event.");
     put_lag(&text, api->node, stats.workers);
     put_memory(&text, &stats);
     put_closes(&text, &stats);

@@ -235,6 +235,34 @@ bool fence_table_has_token(const struct fence_table *table, struct bytes tenant,
            map_find(&table->users, (struct bytes){key, size});
 }
 
+bool fence_table_holds(const struct fence_table *table, const struct fence *fence)
+{
+    bool is_token = fence->scope == FENCE_TOKEN;
+    const struct fence *found = NULL, *all = NULL;
+    struct fence_user *user = NULL;
+    char key[KEY_SIZE_MAX];
+    size_t size;
+
+    if (compose_key(fence->tenant, is_token ? fence->name : fence->user, is_token, key, &size))
+        user = map_find(&table->users, (struct bytes){key, size});
+    if (!user)
+        return false;
+    found = user_find(user, fence->scope, fence->name);
+    if (!is_token) /* it may be one of too many, which collapsed */
+        all = user_find(user, FENCE_EVERYTHING, (struct bytes){0});
+    return (found && found->not_before_ms >= fence->not_before_ms) ||
+           (all && all->not_before_ms >= fence->not_before_ms);
+}
+
+const struct fence *fence_table_next(const struct fence_table *table, size_t *cursor,
+                                     unsigned *ret_count)
+{
+    const struct fence_user *user = map_next(&table->users, cursor);
+
+    *ret_count = user ? user->count : 0;
+    return user ? user->fences : NULL;
+}
+
 static void user_expire(struct fence_user *user, int64_t before_ms)
 {
     unsigned kept = 0;

@@ -26,6 +26,12 @@ const struct fence *fence_table_find(const struct fence_table *table, struct byt
 /* Was the token with this id (jti) revoked by itself? An absent id: no. */
 bool fence_table_has_token(const struct fence_table *table, struct bytes tenant,
                            struct bytes token_id);
+/* Would adding it change nothing? */
+bool fence_table_holds(const struct fence_table *table, const struct fence *fence);
+/* Walks all users, and revoked tokens: start with *cursor == 0, ends with NULL. No change while
+ * walking. */
+const struct fence *fence_table_next(const struct fence_table *table, size_t *cursor,
+                                     unsigned *ret_count);
 /* Forgets fences with not_before_ms < before_ms. */
 void fence_table_expire(struct fence_table *table, int64_t before_ms);
 size_t fence_table_bytes(const struct fence_table *table); /* of memory asked for */

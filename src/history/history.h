@@ -25,6 +25,8 @@ void history_free(struct history *history);
  * MCP_AUTH_E_NOMEM: the entry is counted (head moves) but not retained, nor is anything before it:
  * a client that asks for what was before is told its position is lost, never shown a hole. */
 MUST_CHECK int history_append(struct history *history, const struct entry *entry);
+/* Forgets all; what is appended next follows `head`, which may be of another epoch. */
+void history_reset(struct history *history, const struct position *head);
 void history_expire(struct history *history, int64_t wall_ms); /* by age */
 struct position history_head(const struct history *history);
 size_t history_count(const struct history *history);

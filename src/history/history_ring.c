@@ -134,6 +134,13 @@ void history_free(struct history *history)
     free(history);
 }
 
+void history_reset(struct history *history, const struct position *head)
+{
+    evict_all(history);
+    history->epoch = head->epoch;
+    history->head = history->anchor = *head;
+}
+
 static int ring_grow(struct history *history)
 {
     size_t capacity = history->capacity ? history->capacity * 2 : RING_CAPACITY_FIRST;

@@ -8,8 +8,9 @@
 #include "mcp_auth/error.h"
 
 /* Events that are announced while a session catches up pass it by: the slices fetch them from
- * history, until one speaks for everything that this hub has announced. From then on the session
- * is live and skips what it has had (n <= skip_to). */
+ * history, until one speaks for everything that this hub has announced. Then comes what this
+ * instance delivered alone and the stream does not have yet; and from then on the session is live
+ * and skips what it has had (n <= skip_to). */
 
 static bool asks_by_wildcard(const struct claims *claims)
 {
@@ -71,11 +72,31 @@ static void ask_or_close(struct session *s)
         session_close(s, CLOSE_INTERNAL, 0);
 }
 
-static void begin_live(struct session *s, uint64_t skip_to)
+static void begin_live(struct session *s)
 {
-    s->extras->skip_to = skip_to;
+    const struct position *head = &session_hub(s)->head;
+    struct position cursor = session_catchup(s)->cursor;
+
+    s->extras->skip_to = cursor.n;
     catchup_drop(s);
     session_become(s, SESSION_LIVE);
+    if (cursor.epoch != head->epoch || cursor.n > head->n)
+        ahead_begin(s, &cursor);
+}
+
+/* It has all that the stream has for it here. */
+static void settle(struct session *s)
+{
+    switch (alone_give(s)) {
+    case ALONE_ALL:
+        begin_live(s);
+        break;
+    case ALONE_SOME:
+        catchup_go_on(s);
+        break;
+    case ALONE_CLOSED:
+        break;
+    }
 }
 
 static void log_resume(const struct session *s, const char *words, uint64_t after_n)
@@ -90,43 +111,100 @@ static void log_resume(const struct session *s, const char *words, uint64_t afte
               LOG_INT("head", (long long)session_hub(s)->head.n));
 }
 
-/* Its past cannot be given whole, so none of it is. */
+/* Its past cannot be given whole, so none of it is. Who was promised it is closed; but that a whole
+ * epoch is gone tells a plain client nothing, and it stays. */
 static void lost(struct session *s)
 {
+    const struct position *head = &session_hub(s)->head;
     struct catchup *catchup = session_catchup(s);
-    bool first = catchup->first;
+    bool first = catchup->first, plain = s->kind == SESSION_PLAIN;
+    bool other_epoch = catchup->cursor.epoch != head->epoch;
 
     counter_add(&session_hub(s)->counters.resumes_lost, 1);
     log_resume(s, "resume lost", catchup->cursor.n);
-    if (!first || s->kind == SESSION_PLAIN) {
-        session_close(s, CLOSE_POSITION_LOST, -1);
+    if (first ? plain : !plain || !other_epoch) {
+        session_close(s, !first && other_epoch ? CLOSE_EPOCH_CHANGED : CLOSE_POSITION_LOST, -1);
         return;
     }
-    begin_live(s, 0);
-    session_say_auth_ok(s, false, session_hub(s)->head);
+    catchup->cursor = *head;
+    catchup->first = false;
+    if (first)
+        session_say_auth_ok(s, false, *head);
+    if (s->state == SESSION_CATCHUP)
+        settle(s);
 }
 
-void catchup_begin(struct session *s, struct bytes text)
+/* While the bus is away this instance may be the one that does not know of the latest epoch. None is
+ * the epoch of who has never met the bus, and no other instance's. */
+static bool is_unjudged(const struct hub *hub, const struct position *position)
 {
-    struct position asked;
+    return hub->bus == BUS_DEGRADED && position->epoch != hub->head.epoch && position->epoch != 0;
+}
+
+static struct catchup *catchup_new(struct session *s, const struct position *cursor)
+{
     struct catchup *catchup = calloc(1, sizeof *catchup);
 
     if (!catchup || !session_needs_extras(s)) {
         free(catchup);
+        return NULL;
+    }
+    catchup->asked = catchup->cursor = *cursor;
+    s->extras->catchup = catchup;
+    session_become(s, SESSION_CATCHUP);
+    session_schedule(s);
+    return catchup;
+}
+
+void catchup_begin(struct session *s, struct bytes text)
+{
+    const struct hub *hub = session_hub(s);
+    struct position asked = {0};
+    bool good = position_read(text, &asked) == 0 &&
+                (asked.epoch == hub->head.epoch || is_unjudged(hub, &asked));
+    struct catchup *catchup = catchup_new(s, &asked);
+
+    if (!catchup) {
         session_become(s, SESSION_LIVE);
         session_close(s, CLOSE_INTERNAL, 0);
         return;
     }
-    s->extras->catchup = catchup;
-    session_become(s, SESSION_CATCHUP);
-    session_schedule(s);
     catchup->first = true;
-    if (position_read(text, &asked) < 0 || asked.epoch != session_hub(s)->head.epoch) {
+    if (good)
+        ask_or_close(s);
+    else
         lost(s);
+}
+
+void catchup_begin_here(struct session *s)
+{
+    if (catchup_new(s, &session_hub(s)->head))
+        settle(s);
+    else
+        session_close(s, CLOSE_INTERNAL, 0);
+}
+
+void catchup_from(struct session *s, const struct position *cursor)
+{
+    struct catchup *catchup = catchup_new(s, cursor);
+
+    if (!catchup) {
+        session_close(s, CLOSE_INTERNAL, 0);
         return;
     }
-    catchup->asked = catchup->cursor = asked;
+    catchup->alone_upto = session_hub(s)->alones.serial; /* as everybody who is live */
     ask_or_close(s);
+}
+
+void catchup_rebase(struct session *s)
+{
+    struct catchup *catchup = session_catchup(s);
+
+    catchup->serial++; /* what is on its way was looked up in what is no more */
+    if (catchup->cursor.epoch != session_hub(s)->head.epoch)
+        lost(s);
+    else if (catchup->waiting)
+        ask_or_close(s);
 }
 
 void catchup_again(struct session *s)
@@ -147,7 +225,7 @@ void catchup_drop(struct session *s)
     s->extras->catchup = NULL;
 }
 
-static bool has_room(const struct session *s)
+bool catchup_has_room(const struct session *s)
 {
     size_t below = session_hub(s)->settings.outbox_bytes_max / 2;
 
@@ -158,7 +236,7 @@ void catchup_go_on(struct session *s)
 {
     const struct catchup *catchup = session_catchup(s);
 
-    if (catchup && !catchup->waiting && has_room(s))
+    if (catchup && !catchup->waiting && catchup_has_room(s))
         ask_or_close(s);
 }
 
@@ -170,34 +248,56 @@ static bool replay(struct session *s, const struct resume_answer *answer)
         enum view view;
 
         assert(entry->n > session_catchup(s)->cursor.n && entry->n <= answer->upto.n);
+        if (entry->alone && entry->alone <= session_catchup(s)->alone_upto)
+            continue; /* had before it was in its place */
         if (!session_may_see(s, entry->event, &view))
             continue;
-        if (!session_push_replay(s, entry, view))
+        if (!session_push_event(s, entry, view, true))
             return false;
         counter_add(&session_hub(s)->counters.frames_sent, 1);
     }
     return true;
 }
 
-static void take_slice(struct session *s, const struct resume_answer *answer)
+/* False: the session was closed by it. */
+static bool say_resumed(struct session *s)
 {
     struct catchup *catchup = session_catchup(s);
 
-    if (catchup->first) {
-        counter_add(&session_hub(s)->counters.resumes, 1);
-        log_resume(s, "resumed", catchup->asked.n);
-        catchup->first = false;
-        session_say_auth_ok(s, true, catchup->asked);
-        if (s->state != SESSION_CATCHUP)
-            return;
-    }
-    if (!replay(s, answer))
+    if (!catchup->first)
+        return true;
+    counter_add(&session_hub(s)->counters.resumes, 1);
+    log_resume(s, "resumed", catchup->asked.n);
+    catchup->first = false;
+    session_say_auth_ok(s, true, catchup->asked);
+    return s->state == SESSION_CATCHUP;
+}
+
+static void take_slice(struct session *s, const struct resume_answer *answer)
+{
+    if (!say_resumed(s) || !replay(s, answer))
         return;
-    catchup->cursor = answer->upto;
-    if (answer->upto.n >= session_hub(s)->head.n && has_room(s))
-        begin_live(s, answer->upto.n);
+    session_catchup(s)->cursor = answer->upto;
+    if (answer->upto.n >= session_hub(s)->head.n && catchup_has_room(s))
+        settle(s);
     else
         catchup_go_on(s);
+}
+
+/* There is a place that this instance has not come to: it may only be late. One that is alone is
+ * never late. */
+static bool may_be_ahead(const struct session *s)
+{
+    const struct hub *hub = session_hub(s);
+    const struct position *cursor = &session_catchup(s)->cursor;
+
+    return hub->bus != BUS_NONE && cursor->epoch == hub->head.epoch && cursor->n > hub->head.n;
+}
+
+static void take_ahead(struct session *s)
+{
+    if (say_resumed(s))
+        settle(s);
 }
 
 void hub_resume_answer(struct hub *hub, const struct resume_answer *answer)
@@ -206,11 +306,14 @@ void hub_resume_answer(struct hub *hub, const struct resume_answer *answer)
 
     if (!s || s->state != SESSION_CATCHUP || session_catchup(s)->serial != answer->serial)
         return; /* gone, or it asked again since */
-    if (session_expired(s))
+    if (session_expired(s) || answer->outcome == RESUME_REBASE)
         return;
     session_catchup(s)->waiting = false;
     if (answer->outcome == RESUME_SLICE)
         take_slice(s, answer);
+    else if (is_unjudged(hub, &session_catchup(s)->cursor) ||
+             (answer->outcome == RESUME_AHEAD && may_be_ahead(s)))
+        take_ahead(s);
     else
         lost(s);
     hub_relieve(hub);

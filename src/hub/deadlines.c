@@ -8,6 +8,7 @@
 
 /* While the bus is not ok, clients are told more often (protocol, "heartbeat"). */
 #define HEARTBEAT_BUS_AWAY_MS 5000
+#define HURRIED_PER_TURN 1024u
 
 static int64_t min_ms(int64_t a, int64_t b)
 {
@@ -49,7 +50,7 @@ static int64_t deadline(const struct session *s)
         int64_t left_ms = s->expires_at_ms - hub->now.wall_ms;
 
         in_ms = min_ms(due_in(s, s->ping_due), left_ms > 0 ? left_ms : 0);
-        if (s->kind != SESSION_PLAIN)
+        if (s->kind != SESSION_PLAIN && s->state != SESSION_LEAVING)
             in_ms = min_ms(in_ms, due_in(s, s->heartbeat_due));
     } else {
         in_ms = due_in(s, s->auth_due);
@@ -80,6 +81,12 @@ void session_start_deadlines(struct session *s)
     s->heartbeat_due = due_after(s, heartbeat_every(s));
     s->heard = true;
     s->pinged = false;
+}
+
+void session_leaves_soon(struct session *s)
+{
+    s->ping_due = due_after(s, LEAVING_MS); /* it is asked for no more */
+    session_schedule(s);
 }
 
 bool session_expired(struct session *s)
@@ -126,6 +133,32 @@ static void heartbeat(struct session *s)
     strbuf_done(&json);
 }
 
+/* Each keeps its place within the interval, so that they do not all come at once. */
+static void hurry(struct session *s)
+{
+    uint32_t in_ms = due_in(s, s->heartbeat_due);
+
+    if (in_ms <= HEARTBEAT_BUS_AWAY_MS)
+        return;
+    s->heartbeat_due = due_after(s, in_ms % HEARTBEAT_BUS_AWAY_MS);
+    session_schedule(s);
+}
+
+void heartbeats_hurry(struct hub *hub)
+{
+    for (unsigned i = 0; i < HURRIED_PER_TURN; i++) {
+        struct session *s = slab_next(&hub->sessions, &hub->hurry_place);
+
+        if (!s) {
+            hub->hurrying = false;
+            return;
+        }
+        if (s->kind != SESSION_PLAIN && (s->state == SESSION_LIVE || s->state == SESSION_CATCHUP))
+            hurry(s);
+    }
+    hub->hurry_ms = hub->now.mono_ms + 1;
+}
+
 void session_due(struct session *s)
 {
     if (s->state == SESSION_WAITING) {
@@ -135,8 +168,14 @@ void session_due(struct session *s)
     }
     if (session_expired(s))
         return;
-    if (s->state == SESSION_LEAVING)
-        return; /* its last event is on its way */
+    if (s->state == SESSION_LEAVING) {
+        /* Its last event is on its way; or will not come, for its publisher had said it before. */
+        if (due_in(s, s->ping_due) == 0)
+            enforce_close(s);
+        else
+            session_schedule(s);
+        return;
+    }
     if (due_in(s, s->ping_due) == 0)
         ping(s);
     if (session_is_in(s) && s->kind != SESSION_PLAIN && due_in(s, s->heartbeat_due) == 0)

@@ -19,6 +19,7 @@ static void take_everything(struct session *s, struct event *event)
     session_leave_with_authority(s);
     session_become(s, SESSION_LEAVING);
     list_append(&session_hub(s)->leaving, &s->extras->in_leaving);
+    session_leaves_soon(s);
 }
 
 static void take_some(struct session *s, const struct fence *fence)
@@ -51,7 +52,7 @@ static void take_some(struct session *s, const struct fence *fence)
     strbuf_done(&json);
 }
 
-/* A control entry is never announced, so there is nothing to wait for. True: it closed the session. */
+/* A control entry is never shown, so there is nothing to wait for. True: it closed the session. */
 static bool control_one(struct session *s, const struct event *event)
 {
     const struct authority_rules *rules = &session_hub(s)->settings.tokens->authority;
@@ -64,6 +65,10 @@ static bool control_one(struct session *s, const struct event *event)
     }
     if (!fence_covers_token(&event->fence, s->issued_at_ms, rules->fence_skew_ms))
         return false;
+    if (event->fence.scope == FENCE_ROLE || event->fence.scope == FENCE_PERMISSION) {
+        take_some(s, &event->fence);
+        return s->state == SESSION_CLOSED; /* for want of memory */
+    }
     session_close(s, CLOSE_TOKEN_REVOKED, -1);
     return true;
 }
@@ -140,6 +145,13 @@ void enforce_drop(struct session *s)
     session_forget(s);
 }
 
+void enforce_close(struct session *s)
+{
+    bool removed = s->extras->leaving_for->type == EVENT_USER_DELETED;
+
+    session_close(s, removed ? CLOSE_ACCOUNT_REMOVED : CLOSE_TOKEN_REVOKED, -1);
+}
+
 void enforce_announced(struct hub *hub, struct fanout_frames *frames)
 {
     const struct entry *entry = frames->entry;
@@ -151,16 +163,9 @@ void enforce_announced(struct hub *hub, struct fanout_frames *frames)
 
         if (extras->leaving_for != entry->event || session_expired(s))
             continue;
-        if (extras->leaving_live && entry->n > extras->skip_to &&
-            session_may_see(s, entry->event, &view)) {
-            const struct run *run = fanout_frame(hub, frames, session_live_form(s), view);
-
-            if (run && session_push(s, run, false))
-                counter_add(&hub->counters.frames_sent, 1);
-        }
-        session_close(s,
-                      entry->event->type == EVENT_USER_DELETED ? CLOSE_ACCOUNT_REMOVED
-                                                               : CLOSE_TOKEN_REVOKED,
-                      -1);
+        if (extras->leaving_live && frames->number > extras->skip_to &&
+            session_may_see(s, entry->event, &view))
+            fanout_give(s, frames, view);
+        enforce_close(s);
     }
 }

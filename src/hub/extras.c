@@ -13,13 +13,14 @@ bool session_needs_extras(struct session *s)
         return false;
     s->extras->session = s;
     list_init(&s->extras->in_leaving);
+    list_init(&s->extras->in_ahead);
     return true;
 }
 
 static bool says_nothing(const struct extras *extras, const struct hub *hub)
 {
     return !extras->filter && !extras->catchup && !extras->seat && !extras->leaving_for &&
-           extras->skip_to <= hub->head.n &&
+           list_empty(&extras->in_ahead) &&
            rate_is_over(&extras->rate, hub->settings.rate_window_ms, hub->now.mono_ms);
 }
 

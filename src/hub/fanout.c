@@ -77,7 +77,7 @@ static int compose(struct hub *hub, const struct entry *entry, enum push_form fo
     strbuf_init(&scratch, EVENT_SIZE_MAX);
     r = fanout_view_json(hub, entry->event, view, &scratch, &json);
     if (r == 0) {
-        session_put_position(position, hub, entry->n, entry->check);
+        position_write(&hub->head, position); /* of this entry, unless it has none */
         r = form == PUSH_DEFLATED ? compose_deflated(hub, log, json, position, ret)
                                   : compose_plain(log, form, json, position, ret);
     }
@@ -105,6 +105,41 @@ const struct run *fanout_frame(struct hub *hub, struct fanout_frames *frames, en
     return &frames->runs[form][view];
 }
 
+static inline void give(struct session *s, struct fanout_frames *frames, enum view view)
+{
+    struct hub *hub = session_hub(s);
+    const struct run *run = fanout_frame(hub, frames, session_live_form(s), view);
+
+    if (!run) {
+        session_close(s, CLOSE_INTERNAL, 0); /* never a silent hole */
+        return;
+    }
+    if (session_push(s, run, false))
+        counter_add(&hub->counters.frames_sent, 1);
+}
+
+/* What is delivered alone, or gone. What a session client was told is so no more, and it fetches
+ * fresh state; a plain one has none to fetch, and stays. */
+static void give_numberless(struct session *s, struct fanout_frames *frames, enum view view)
+{
+    if (frames->gone) {
+        if (s->kind != SESSION_PLAIN)
+            session_close(s, CLOSE_EPOCH_CHANGED, -1);
+    } else if (!session_is_ahead(s)) {
+        give(s, frames, view);
+    } else if (session_push_event(s, frames->entry, view, false)) { /* its position is its own */
+        counter_add(&session_hub(s)->counters.frames_sent, 1);
+    }
+}
+
+void fanout_give(struct session *s, struct fanout_frames *frames, enum view view)
+{
+    if (frames->number == UINT64_MAX)
+        give_numberless(s, frames, view);
+    else
+        give(s, frames, view);
+}
+
 static void frames_done(struct fanout_frames *frames)
 {
     for (unsigned form = 0; form < PUSH_FORMS; form++)
@@ -114,26 +149,18 @@ static void frames_done(struct fanout_frames *frames)
 }
 
 /* The audience of a key belongs to the event's tenant, so no tenant is compared here. */
-static void deliver(struct hub *hub, struct session *s, struct fanout_frames *frames,
-                    enum view view)
+static void deliver(struct session *s, struct fanout_frames *frames, enum view view)
 {
     const struct event *event = frames->entry->event;
-    const struct run *run;
 
-    if (s->state != SESSION_LIVE || session_has_had(s, frames->entry->n))
+    if (s->state != SESSION_LIVE || session_has_had(s, frames->number))
         return;
     if (!filter_passes(session_filter(s), event->type, event->level,
                        event->members[MEMBER_RESOURCE]))
         return;
     if (session_expired(s))
         return;
-    run = fanout_frame(hub, frames, session_live_form(s), s->authority->admin ? VIEW_FULL : view);
-    if (!run) {
-        session_close(s, CLOSE_INTERNAL, 0); /* never a silent hole */
-        return;
-    }
-    if (session_push(s, run, false))
-        counter_add(&hub->counters.frames_sent, 1);
+    fanout_give(s, frames, s->authority->admin ? VIEW_FULL : view);
 }
 
 /* Once, however many of its keys the event names; from the end, where a session that is closed by
@@ -147,7 +174,7 @@ static void deliver_authority(struct hub *hub, struct authority *authority,
     authority_hold(authority);
     for (uint32_t i = authority->sessions_count; i-- > 0;)
         if (!authority->sessions[i]->met)
-            deliver(hub, authority->sessions[i], frames, view);
+            deliver(authority->sessions[i], frames, view);
     authority_release(authority);
 }
 
@@ -183,7 +210,7 @@ static void deliver_user(struct hub *hub, struct bytes key, struct fanout_frames
         if (s->met || s->authority->visited == hub->fanout_serial)
             continue;
         s->met = !last;
-        deliver(hub, s, frames, view);
+        deliver(s, frames, view);
     }
 }
 
@@ -220,22 +247,72 @@ static void forget_met(const struct hub *hub, const struct event *event)
     }
 }
 
-void hub_announce(struct hub *hub, const struct entry *entry)
+static void fan_out(struct hub *hub, struct fanout_frames *frames)
 {
-    struct fanout_frames frames = {.entry = entry};
-    const struct event *event = entry->event;
+    const struct event *event = frames->entry->event;
 
+    hub->fanout_serial++;
+    for (unsigned i = 0; i < event->audience_count; i++)
+        deliver_key(hub, &event->audience[i], frames, i + 1 == event->audience_count);
+    forget_met(hub, event);
+}
+
+static void move_head(struct hub *hub, const struct entry *entry)
+{
     assert(entry->n == hub->head.n + 1);
+    if (entry->n >= hub->ahead_n)
+        ahead_reached(hub, entry);
     hub->head.n = entry->n;
     hub->head.check = entry->check;
-    hub->fanout_serial++;
-    hub_meet_tenant(hub, event->tenant);
-    counter_add(&hub->counters.events_announced, 1);
-    for (unsigned i = 0; i < event->audience_count; i++)
-        deliver_key(hub, &event->audience[i], &frames, i + 1 == event->audience_count);
-    forget_met(hub, event);
+    atomic_store_explicit(&hub->counters.head_n, entry->n, memory_order_relaxed);
+}
+
+/* Without memory to keep it for those who come, everybody goes, and has not had it: so it is
+ * announced to all when it is in its place. */
+static bool keep_alone(struct hub *hub, const struct entry *entry)
+{
+    int r = 0;
+
+    assert(entry->alone == hub->alones.serial + 1);
+    hub->alones.serial = entry->alone;
+    if (entry->event->audience_count > 0)
+        r = alones_put(&hub->alones, entry);
+    if (r < 0)
+        hub_close_all(hub, CLOSE_INTERNAL);
+    return r == 0;
+}
+
+void hub_announce(struct hub *hub, const struct entry *entry)
+{
+    struct fanout_frames frames = {.entry = entry, .number = entry->n};
+
+    hub_meet_tenant(hub, entry->event->tenant);
+    if (entry->n == 0) {
+        frames.number = UINT64_MAX;
+        if (!keep_alone(hub, entry))
+            return;
+    } else {
+        move_head(hub, entry);
+    }
+    if (entry->n && entry->alone && alones_take(&hub->alones, entry->alone)) {
+        frames.number = 0; /* all have had it, and who is leaving by it as well */
+    } else {
+        counter_add(&hub->counters.events_announced, 1);
+        fan_out(hub, &frames);
+    }
     enforce_announced(hub, &frames);
     frames_done(&frames);
     hub_relieve(hub);
-    atomic_store_explicit(&hub->counters.head_n, entry->n, memory_order_relaxed);
+}
+
+void hub_forget_alone(struct hub *hub, uint64_t alone)
+{
+    (void)alones_take(&hub->alones, alone);
+}
+
+void hub_gone(struct hub *hub, const struct entry *entry)
+{
+    struct fanout_frames frames = {.entry = entry, .number = UINT64_MAX, .gone = true};
+
+    fan_out(hub, &frames);
 }

@@ -48,6 +48,8 @@ int hub_new(struct hub **ret, unsigned index, const struct hub_settings *setting
     random->fill(random->owner, seed, sizeof seed);
     slab_init(&hub->sessions, sizeof(struct session), hub);
     list_init(&hub->leaving);
+    list_init(&hub->ahead);
+    hub->ahead_n = UINT64_MAX;
     timer_wheel_init(&hub->wheel, now.mono_ms, &hub->sessions, offsetof(struct session, timer),
                      session_deadline);
     hub->housekeeping_ms = now.mono_ms + HOUSEKEEPING_MS;
@@ -81,6 +83,7 @@ void hub_free(struct hub *hub)
     for (unsigned view = 0; view < PUSH_FORMS * VIEWS; view++)
         frame_log_done(&hub->views[view / VIEWS][view % VIEWS]);
     frame_log_done(&hub->direct);
+    alones_done(&hub->alones);
     push_deflater_free(hub->deflater);
     frame_pool_done(&hub->pool);
     authority_table_done(&hub->authorities);
@@ -112,6 +115,8 @@ int64_t hub_advance(struct hub *hub, struct now now)
         session_due(container_of(timer, struct session, timer));
     if (hub->housekeeping_ms <= now.mono_ms)
         housekeeping(hub);
+    if (hub->hurrying && hub->hurry_ms <= now.mono_ms)
+        heartbeats_hurry(hub);
     atomic_store_explicit(&hub->counters.frame_log_bytes, hub->pool.bytes, memory_order_relaxed);
     atomic_store_explicit(&hub->counters.fence_bytes, fence_table_bytes(&hub->fences),
                           memory_order_relaxed);
@@ -122,6 +127,8 @@ int64_t hub_deadline(const struct hub *hub)
 {
     int64_t next_ms = timer_wheel_next(&hub->wheel);
 
+    if (hub->hurrying && hub->hurry_ms < next_ms)
+        next_ms = hub->hurry_ms;
     return next_ms < hub->housekeeping_ms ? next_ms : hub->housekeeping_ms;
 }
 
@@ -137,7 +144,23 @@ unsigned hub_index(const struct hub *hub)
 
 void hub_bus_state(struct hub *hub, enum bus_state state)
 {
+    enum bus_state before = hub->bus;
+
     hub->bus = state;
+    if (state == BUS_OK) {
+        ahead_judge(hub);
+    } else if (before == BUS_OK) {
+        hub->hurrying = true;
+        hub->hurry_place = 0;
+        heartbeats_hurry(hub);
+    }
+}
+
+void hub_isolate(struct hub *hub, bool isolated)
+{
+    hub->isolated = isolated;
+    if (isolated)
+        hub_close_all(hub, CLOSE_BUS_GAP);
 }
 
 void hub_close_session(struct hub *hub, slot_handle session, enum close_reason reason)

@@ -47,9 +47,10 @@ struct resume_request {
 };
 
 enum resume_outcome {
-    RESUME_SLICE, /* entries follow; upto says how far this answer speaks for */
-    RESUME_LOST,  /* position unknown or no longer retained, or beyond the ceiling */
-    RESUME_AHEAD, /* the position is ahead of this instance */
+    RESUME_SLICE,  /* entries follow; upto says how far this answer speaks for */
+    RESUME_LOST,   /* position unknown or no longer retained, or beyond the ceiling */
+    RESUME_AHEAD,  /* the position is ahead of this instance */
+    RESUME_REBASE, /* hub_rebase is on its way, and asks again */
 };
 
 struct resume_answer {
@@ -135,10 +136,23 @@ void hub_reload(struct hub *hub, const struct hub_settings *settings, struct iss
  * sessions that it closed here; 0 for an event. MCP_AUTH_E_NOMEM: every session of that user was
  * closed instead (fail closed), and the caller must count the fence as not stored. */
 int hub_effect(struct hub *hub, struct event *event);
-/* Phase two: entry->n must be head + 1 (assert). */
+/* Phase two. entry->n is head + 1; or 0 of an event that this instance delivers alone, and alone is
+ * the one after the last (assert). One with both was delivered alone and is now in its place: who
+ * is live has had it. */
 void hub_announce(struct hub *hub, const struct entry *entry);
+/* What was delivered alone under this serial will not come back: nobody else is given it. */
+void hub_forget_alone(struct hub *hub, uint64_t alone);
+/* The stream has lost this entry: session clients that may have seen it are closed 4302. */
+void hub_gone(struct hub *hub, const struct entry *entry);
+/* The stream goes on behind `head`. lost: what was between is lost to whoever is live, so session
+ * clients are closed 4302; plain ones stay. Who is catching up asks again. */
+void hub_rebase(struct hub *hub, const struct position *head, bool lost);
 void hub_resume_answer(struct hub *hub, const struct resume_answer *answer);
+/* When it is not ok any more, heartbeats say so within five seconds. When it is, a position of
+ * another epoch is of none that will be. */
 void hub_bus_state(struct hub *hub, enum bus_state state);
+/* Closes everybody 4206 and lets nobody in until it ends. */
+void hub_isolate(struct hub *hub, bool isolated);
 /* By the handle that port.join was told; already gone: fine. */
 void hub_close_session(struct hub *hub, slot_handle session, enum close_reason reason);
 void hub_close_all(struct hub *hub, enum close_reason reason); /* draining */

@@ -12,7 +12,7 @@
 static const unsigned session_may_become[SESSION_STATES] = {
     [SESSION_WAITING] = BIT(SESSION_CATCHUP) | BIT(SESSION_LIVE) | BIT(SESSION_CLOSED),
     [SESSION_CATCHUP] = BIT(SESSION_LIVE) | BIT(SESSION_LEAVING) | BIT(SESSION_CLOSED),
-    [SESSION_LIVE] = BIT(SESSION_LEAVING) | BIT(SESSION_CLOSED),
+    [SESSION_LIVE] = BIT(SESSION_CATCHUP) | BIT(SESSION_LEAVING) | BIT(SESSION_CLOSED),
     [SESSION_LEAVING] = BIT(SESSION_CLOSED),
 };
 
@@ -126,6 +126,7 @@ static void detach(struct session *s)
     if (s->state == SESSION_LEAVING)
         enforce_drop(s);
     catchup_drop(s);
+    ahead_drop(s);
     session_leave(s);
     timer_cancel(&session_hub(s)->wheel, &s->timer);
     if (was_in)
@@ -238,8 +239,9 @@ void session_push_json_at(struct session *s, const struct strbuf *json,
     session_push(s, &run, false);
 }
 
-bool session_push_replay(struct session *s, const struct entry *entry, enum view view)
+bool session_push_event(struct session *s, const struct entry *entry, enum view view, bool replay)
 {
+    struct position at = {session_hub(s)->head.epoch, entry->n, entry->check};
     char position[POSITION_SIZE];
     struct strbuf scratch;
     struct bytes json;
@@ -251,7 +253,9 @@ bool session_push_replay(struct session *s, const struct entry *entry, enum view
         frame = frame_log_append(&session_hub(s)->direct, fanout_frame_size(session_form(s), json),
                                  &run);
     if (frame) {
-        session_put_position(position, session_hub(s), entry->n, entry->check);
+        if (entry->n == 0)
+            at = session_position(s);
+        position_write(&at, position);
         fanout_frame_write(frame, session_form(s), json, position);
     }
     strbuf_done(&scratch);
@@ -259,15 +263,7 @@ bool session_push_replay(struct session *s, const struct entry *entry, enum view
         session_close(s, CLOSE_INTERNAL, 0);
         return false;
     }
-    return session_push(s, &run, true);
-}
-
-void session_put_position(char ret[POSITION_SIZE], const struct hub *hub, uint64_t n,
-                          uint64_t check)
-{
-    struct position position = {.epoch = hub->head.epoch, .n = n, .check = check};
-
-    position_write(&position, ret);
+    return session_push(s, &run, replay);
 }
 
 /* Everything up to here that this client may see has been queued. */
@@ -275,6 +271,8 @@ struct position session_position(const struct session *s)
 {
     const struct catchup *catchup = session_catchup(s);
 
+    if (!catchup && session_is_ahead(s))
+        return s->extras->ahead;
     return catchup ? catchup->cursor : session_hub(s)->head;
 }
 

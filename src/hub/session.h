@@ -30,9 +30,10 @@ enum session_state {
 struct catchup {
     struct position asked;  /* what the client presented */
     struct position cursor; /* everything up to here has been queued */
+    uint64_t alone_upto;    /* it has had what was delivered alone up to here */
     uint32_t serial;
     bool first;   /* auth_ok has not been said yet */
-    bool waiting; /* an answer is on its way */
+    bool waiting; /* an answer is on its way, or hub_rebase */
 };
 
 /* What most sessions never need: there from the first time that any of it is, until none is. */
@@ -40,12 +41,22 @@ struct extras {
     struct filter *filter;
     struct catchup *catchup;
     struct seat *seat; /* while signed in, where users are counted */
-    uint64_t skip_to;  /* events up to this n were had from history */
+    uint64_t skip_to;  /* events up to this n were had, here or before */
     struct rate rate;
     struct session *session;
+    struct list in_ahead;
+    struct position ahead; /* while in that list: what the client has had, and this hub not */
     struct list in_leaving;
     struct event *leaving_for; /* counted */
     bool leaving_live;
+};
+
+/* Events delivered alone that have not come back from the stream, by their serial: who is live has
+ * had them, and who gets there is given them. */
+struct alones {
+    struct entry *items; /* a reference on each event */
+    size_t first, count, room;
+    uint64_t serial; /* the last one, here or gone */
 };
 
 /* What an event looks at comes first. */
@@ -72,7 +83,7 @@ struct session {
     struct timer timer;
     union {
         uint32_t auth_due; /* WAITING; low bits of the clock, as all of these: deadlines.c */
-        uint32_t ping_due; /* signed in */
+        uint32_t ping_due; /* signed in; LEAVING: when it goes in any case */
     };
     uint32_t place; /* in its authority */
     uint32_t heartbeat_due;
@@ -103,6 +114,13 @@ struct hub {
     enum bus_state bus;
     struct slab sessions;
     struct list leaving;
+    struct list ahead;
+    uint64_t ahead_n; /* of who is ahead by least, or less; UINT64_MAX: nobody */
+    struct alones alones;
+    bool isolated;
+    bool hurrying; /* heartbeats are being pulled forward: of places from hurry_place on */
+    uint32_t hurry_place;
+    int64_t hurry_ms;
     uint32_t behind_serial; /* of who fell behind last */
     uint32_t behind_count;  /* of sessions: all whose outbox holds anything, but the relieved */
     struct timer_wheel wheel;
@@ -171,10 +189,14 @@ static inline const struct filter *session_filter(const struct session *s)
 {
     return s->extras ? s->extras->filter : NULL;
 }
-/* Had from history, before the session went live. */
+/* Before the session went live; or on another instance, which this one is behind. */
 static inline bool session_has_had(const struct session *s, uint64_t n)
 {
     return s->extras && n <= s->extras->skip_to;
+}
+static inline bool session_is_ahead(const struct session *s)
+{
+    return s->extras && !list_empty(&s->extras->in_ahead);
 }
 
 /* session.c: its life and its bytes. */
@@ -203,11 +225,10 @@ void session_push_json(struct session *s, const struct strbuf *json);
 /* The same for a frame that tells a position, from which a stream may be resumed. */
 void session_push_json_at(struct session *s, const struct strbuf *json,
                           const struct position *position);
-/* Queues an event of the past, composed for this session. */
-bool session_push_replay(struct session *s, const struct entry *entry, enum view view);
+/* Queues an event composed for this session: of the past, or one that was delivered alone, which
+ * carries the session's position. */
+bool session_push_event(struct session *s, const struct entry *entry, enum view view, bool replay);
 struct position session_position(const struct session *s);
-void session_put_position(char ret[POSITION_SIZE], const struct hub *hub, uint64_t n,
-                          uint64_t check);
 void session_say_auth_ok(struct session *s, bool resumed, struct position position);
 
 /* Takes and gives back what a signed-in session holds of its instance. */
@@ -241,16 +262,45 @@ bool claims_withdrawn(const struct hub *hub, const struct claims *claims);
 
 /* catchup.c */
 void catchup_begin(struct session *s, struct bytes position);
+/* Without a position: everything from here on, and what was delivered alone and is not in place. */
+void catchup_begin_here(struct session *s);
+/* From where it is: the hub has passed it by. */
+void catchup_from(struct session *s, const struct position *cursor);
+/* The stream goes on elsewhere: what was asked is asked there. */
+void catchup_rebase(struct session *s);
 /* The identity changed: what was asked is stale. The session may be closed by it. */
 void catchup_again(struct session *s);
 void catchup_go_on(struct session *s); /* asks for the next slice when there is room for it */
 void catchup_drop(struct session *s);
+bool catchup_has_room(const struct session *s); /* for more of the past */
+
+/* ahead.c: who has had more on another instance than this hub has. */
+/* A live session goes on behind `position`. */
+void ahead_begin(struct session *s, const struct position *position);
+void ahead_drop(struct session *s); /* is not: fine */
+/* An entry that somebody waits for, before it is given: is it the one that they have had? */
+void ahead_reached(struct hub *hub, const struct entry *entry);
+void ahead_rebase(struct session *s);
+/* The bus is back: another epoch is of a stream that is not this one. */
+void ahead_judge(struct hub *hub);
+
+/* alone.c: what this instance delivers by itself while the bus is away. */
+void alones_done(struct alones *alones);
+/* MCP_AUTH_E_NOMEM: it is not in the list. */
+MUST_CHECK int alones_put(struct alones *alones, const struct entry *entry);
+bool alones_take(struct alones *alones, uint64_t serial); /* out of the list; false: it was not */
+enum alone_given { ALONE_ALL, ALONE_SOME, ALONE_CLOSED };
+/* Gives a session that catches up the next of them, while there is room. */
+enum alone_given alone_give(struct session *s);
 
 /* deadlines.c */
+/* Everybody's next heartbeat is soon, a piece of everybody at a time. */
+void heartbeats_hurry(struct hub *hub);
 void session_schedule(struct session *s);
 int64_t session_deadline(struct timer *timer);
 void session_await_sign_in(struct session *s);
 void session_start_deadlines(struct session *s);
+void session_leaves_soon(struct session *s); /* with its last event or without */
 void session_due(struct session *s);
 /* Expired by the wall clock: closed 4101 and true. */
 bool session_expired(struct session *s);
@@ -258,11 +308,16 @@ bool session_expired(struct session *s);
 /* fanout.c: the frame of an event in one view and form, composed at most once per entry. */
 struct fanout_frames {
     const struct entry *entry;
+    uint64_t number; /* of the entry; UINT64_MAX: of none, so nobody has had it */
+    bool gone;       /* instead of being given, it is taken back */
     bool composed[PUSH_FORMS][VIEWS];
     struct run runs[PUSH_FORMS][VIEWS];
 };
+/* NULL: no memory. */
 const struct run *fanout_frame(struct hub *hub, struct fanout_frames *frames, enum push_form form,
                                enum view view);
+/* To one session. */
+void fanout_give(struct session *s, struct fanout_frames *frames, enum view view);
 /* The bytes of an event in one form, which is not PUSH_DEFLATED: see push_deflate.h. */
 size_t fanout_frame_size(enum push_form form, struct bytes json);
 void fanout_frame_write(char *ret, enum push_form form, struct bytes json,
@@ -270,6 +325,7 @@ void fanout_frame_write(char *ret, enum push_form form, struct bytes json,
 /* enforce.c: those who lost everything by this entry receive it and go. */
 void enforce_announced(struct hub *hub, struct fanout_frames *frames);
 void enforce_drop(struct session *s);
+void enforce_close(struct session *s); /* who is leaving */
 
 /* fanout.c: the JSON of a view; `scratch` is used when it differs from the full one. */
 MUST_CHECK int fanout_view_json(const struct hub *hub, const struct event *event, enum view view,

@@ -76,6 +76,11 @@ static void enter(struct session *s, struct identity *identity, struct bytes pos
     struct hub *hub = session_hub(s);
     enum close_reason why;
 
+    if (hub->isolated) {
+        identity_unref(identity);
+        session_close(s, CLOSE_BUS_GAP, 0);
+        return;
+    }
     if (!session_take_place(s, &identity->claims, &why)) {
         identity_unref(identity);
         session_close(s, why, 0);
@@ -98,6 +103,8 @@ static void enter(struct session *s, struct identity *identity, struct bytes pos
     session_become(s, SESSION_LIVE);
     session_schedule(s);
     session_say_auth_ok(s, false, hub->head);
+    if (hub->alones.count > 0 && s->state == SESSION_LIVE)
+        catchup_begin_here(s);
 }
 
 void session_sign_in(struct session *s, struct bytes token, struct bytes position)

@@ -57,6 +57,7 @@ enum event_control {
     CONTROL_REVOCATION, /* its fence: everything of a user, or one token */
     CONTROL_DISCONNECT, /* of the connections of MEMBER_USER_ID */
     CONTROL_UNREADABLE, /* of a version that is not ours: it takes its number and does nothing */
+    CONTROL_FENCE,      /* read from where fences are kept: for the hubs, never of the stream */
 };
 
 /* The type of a control entry in the stream ("$revocation"); absent when there is no such entry. */
@@ -85,6 +86,7 @@ struct event {
     struct audience_key *audience; /* administrators first, then subject, target, others */
     size_t size;                   /* of the whole allocation, for memory sums */
     uint64_t accepted_ns;          /* by clock_mono_ns, when node took it in; 0: not here */
+    bool enforced;                 /* on every hub here; the bus thread's own */
 };
 
 /* A hash of all that the publisher gave: type, tenant, members, data; not id, time or publisher. A
@@ -107,6 +109,9 @@ struct control_fields {
  * instances. MCP_AUTH_E_NOMEM. */
 MUST_CHECK int event_new_control(struct event **ret, const struct control_fields *fields,
                                  struct bytes json);
+/* A fence that was set before, or elsewhere, on its way to the hubs: it takes away what it says and
+ * names no event. Copies. MCP_AUTH_E_NOMEM. */
+MUST_CHECK int event_new_fence(struct event **ret, const struct fence *fence);
 
 /* Must every hub do something before this is announced? */
 static inline bool event_has_effect(const struct event *event)
@@ -119,7 +124,8 @@ void event_unref(struct event *event);
 /* One place in the stream. Whoever stores it holds a reference on event. */
 struct entry {
     struct event *event;
-    uint64_t n, check;
+    uint64_t n, check; /* 0: it has no place yet, this instance delivers it alone */
+    uint64_t alone;    /* the how-manieth this instance delivered alone, from 1; 0: it did not */
 };
 
 #endif

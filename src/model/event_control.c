@@ -38,6 +38,35 @@ static void fence_fill(struct event *event, struct bytes token_id)
     };
 }
 
+int event_new_fence(struct event **ret, const struct fence *fence)
+{
+    size_t size = sizeof(struct event) + fence->tenant.size + fence->user.size + fence->name.size;
+    struct event *event = calloc(1, size);
+    char *at;
+
+    if (!event)
+        return MCP_AUTH_E_NOMEM;
+    atomic_init(&event->refs, 1);
+    event->size = size;
+    event->control = CONTROL_FENCE;
+    event->type = EVENT_TYPES;
+    event->time_ms = fence->not_before_ms;
+    at = (char *)(event + 1);
+    event->audience = (struct audience_key *)(event + 1); /* of none */
+    event->id = event->publisher = BYTES("");
+    event->json = BYTES("{}");
+    event->tenant = bytes_copy(&at, fence->tenant);
+    event->members[MEMBER_USER_ID] = bytes_copy(&at, fence->user);
+    event->has_fence = true;
+    event->fence = *fence;
+    event->fence.tenant = event->tenant;
+    event->fence.user = event->members[MEMBER_USER_ID];
+    event->fence.name = bytes_copy(&at, fence->name);
+    assert((size_t)(at - (char *)event) == size);
+    *ret = event;
+    return 0;
+}
+
 int event_new_control(struct event **ret, const struct control_fields *fields, struct bytes json)
 {
     size_t size = sizeof(struct event) + fields->id.size + fields->tenant.size +
@@ -46,7 +75,8 @@ int event_new_control(struct event **ret, const struct control_fields *fields, s
     struct bytes token_id;
     char *at;
 
-    assert(fields->control != CONTROL_NONE && bytes_present(fields->id));
+    assert(fields->control != CONTROL_NONE && fields->control != CONTROL_FENCE);
+    assert(bytes_present(fields->id));
     if (fields->control != CONTROL_UNREADABLE) {
         assert((fields->user.size > 0) != (fields->token_id.size > 0));
         assert(fields->control == CONTROL_REVOCATION || fields->user.size > 0);

@@ -76,6 +76,14 @@
  * 503; what only withdraws, up to twice as much. */
 #define BUS_BACKLOG_BYTES_MAX (64u * 1024u * 1024u)
 
+/* Events accepted and not yet back from Redis: 64 MiB and then 503; what only withdraws, up to twice
+ * as much. At 300 bytes an event that is an outage of three minutes at 1,000 events a second. What
+ * is on its way at a time while Redis answers (below the ceilings of a connection to it), and the
+ * largest batch when it did not. */
+#define BUS_OUTBOX_BYTES_MAX (64u * 1024u * 1024u)
+#define BUS_FLIGHT_BYTES_MAX (8u * 1024u * 1024u)
+#define BUS_FLIGHTS_MAX 192u
+#define BUS_BATCH_BYTES_MAX (1024u * 1024u)
 /* A connection to Redis. Nothing heard for 500 ms: a ping; an answer that takes 1000 ms more: the server
  * is frozen. 500 + 1000 ms leave half a second to the 2 s in which that is to be found. */
 #define REDIS_CONNECT_MS 2000 /* the look-up; then all addresses together; then TLS */
@@ -121,6 +129,7 @@
 
 /* How long a closed connection may take to read our close frame, in milliseconds. */
 #define CLOSE_LINGER_MS 10000
-#define DRAIN_MS 5000 /* SIGTERM to exit, at most */
+#define LEAVING_MS 10000 /* who lost everything waits so long for the event that says so */
+#define DRAIN_MS 5000    /* SIGTERM to exit, at most */
 
 #endif

@@ -7,66 +7,25 @@
 #include "mcp_auth/error.h"
 
 #define TICK_MS 1000 /* expiry of events, allowances, fences */
+#define STOP_MS 2000 /* for Redis to take what waits for it */
 /* Notes run before the loop looks at its clock again. */
 #define NOTES_PER_TURN 256u
-
-static void log_security_event(const struct event *event)
-{
-    log_write(event->level >= 2 ? LOG_WARNING : LOG_INFO, "security event",
-              LOG_TEXT("event_type", event_type_text(event->type)), LOG_TEXT("id", event->id),
-              LOG_TEXT("security_level", event->members[MEMBER_SECURITY_LEVEL]),
-              LOG_TEXT("tenant_id", event->tenant),
-              LOG_TEXT("user_id", event->members[MEMBER_USER_ID]),
-              LOG_TEXT("target_user_id", event->members[MEMBER_TARGET_USER_ID]));
-}
-
-static void log_withdrawal(const struct event *event)
-{
-    log_write(LOG_INFO, "authority withdrawn", LOG_TEXT("event_type", event_type_text(event->type)),
-              LOG_TEXT("id", event->id), LOG_TEXT("tenant_id", event->tenant),
-              LOG_TEXT("user_id", event->fence.user), LOG_TEXT("name", event->fence.name));
-}
-
-/* It was accepted and is shown, as only event_type is required; but who sent it believes that
- * something is gone. */
-static void log_nothing_withdrawn(const struct event *event)
-{
-    log_write(LOG_WARNING, "an event withdraws nothing: it names no user, or no role or permission",
-              LOG_TEXT("event_type", event_type_text(event->type)), LOG_TEXT("id", event->id),
-              LOG_TEXT("tenant_id", event->tenant));
-}
-
-static void log_control(const struct event *event)
-{
-    log_write(LOG_INFO, event->control == CONTROL_REVOCATION ? "revoked" : "disconnected",
-              LOG_TEXT("id", event->id), LOG_TEXT("tenant_id", event->tenant),
-              LOG_TEXT("user_id", event->members[MEMBER_USER_ID]),
-              LOG_TEXT("token_id", event->fence.name), LOG_TEXT("by", event->publisher));
-}
 
 int bus_on_entry(void *owner, const struct entry *entry)
 {
     struct node *node = owner;
-    bool is_control = entry->event->control != CONTROL_NONE;
 
-    if (is_control)
-        log_control(entry->event);
-    else if (event_type_family(entry->event->type) == FAMILY_SECURITY) {
-        atomic_fetch_add_explicit(&node->security_events, 1, memory_order_relaxed);
-        log_security_event(entry->event);
-    }
-    if (entry->event->has_fence) {
-        if (fence_table_add(&node->fences, &entry->event->fence) < 0)
-            log_write(LOG_ERROR, "a fence could not be counted: out of memory");
-        atomic_fetch_add_explicit(&node->effects, 1, memory_order_relaxed);
-        if (!is_control)
-            log_withdrawal(entry->event);
-    } else if (entry->event->withdraws_nothing) {
-        log_nothing_withdrawn(entry->event);
-    }
+    if (entry->event->has_fence)
+        bus_add_fence(node, &entry->event->fence);
     atomic_store_explicit(&node->stream_n, entry->n, memory_order_relaxed);
     broadcast_entry(node->broadcast, entry);
     return 0;
+}
+
+void bus_add_fence(struct node *node, const struct fence *fence)
+{
+    if (fence_table_add(&node->fences, fence) < 0)
+        log_write(LOG_ERROR, "a fence could not be counted: out of memory");
 }
 
 static void tell_counters(struct node *node)
@@ -108,7 +67,8 @@ static void *bus_thread(void *argument)
     bool more = false;
 
     /* What it accepted is still announced after the stop was asked for. */
-    while (!node->stopping || more || broadcast_waiting(node->broadcast) > 0) {
+    while (!node->stopping || more || broadcast_waiting(node->broadcast) > 0 ||
+           redis_bus_waits(node)) {
         int64_t until_ms = due_ms < tick_ms ? due_ms : tick_ms;
         int64_t sleep_ms = until_ms - node->now.mono_ms;
 
@@ -116,13 +76,14 @@ static void *bus_thread(void *argument)
             log_write(LOG_ERROR, "the bus could not wait for events");
         node->now = clock_now();
         more = mailbox_run(&node->mailbox, node, NOTES_PER_TURN);
-        due_ms = broker_advance(node->broker, node->now);
+        due_ms = node->degraded ? redis_bus_advance(node) : broker_advance(node->broker, node->now);
         if (node->now.mono_ms >= tick_ms) {
             tick(node);
             tick_ms = node->now.mono_ms + TICK_MS;
         }
         tell_counters(node);
     }
+    redis_bus_left(node);
     return NULL;
 }
 
@@ -161,6 +122,7 @@ static void stop_run(struct note *note __attribute__((unused)), void *context)
     struct node *node = context;
 
     node->stopping = true;
+    node->stop_ms = clock_now().mono_ms + STOP_MS;
 }
 
 void bus_stop(struct node *node)
@@ -170,7 +132,10 @@ void bus_stop(struct node *node)
     node->stop_note.run = stop_run;
     mailbox_put(&node->mailbox, &node->stop_note);
     pthread_join(node->thread, NULL);
+    redis_bus_hang_up(node); /* its sockets are in this loop */
     loop_unwatch(&node->loop, &node->bell);
+    broker_free(node->broker); /* its connections are watched by the loop */
+    node->broker = NULL;
     loop_done(&node->loop);
     node->running = false;
 }

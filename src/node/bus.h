@@ -11,5 +11,7 @@ MUST_CHECK int bus_start(struct node *node);
 void bus_stop(struct node *node);
 /* For the broker: an entry came, in order. */
 int bus_on_entry(void *owner, const struct entry *entry);
+/* Among all that are in force. */
+void bus_add_fence(struct node *node, const struct fence *fence);
 
 #endif

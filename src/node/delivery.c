@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* delivery.c: an entry on its way to every hub, and an effect's answer on its way back. */
+/* delivery.c: what the bus thread tells every hub, and an effect's answer on its way back. */
 #include <assert.h>
 #include <stdlib.h>
 
@@ -18,7 +18,10 @@ struct delivery_note {
 struct delivery {
     struct list spare;
     struct node *node;
-    struct entry entry; /* holds a reference on its event */
+    struct entry entry;   /* holds a reference on its event, when there is one */
+    uint64_t serial;      /* of an effect */
+    struct position head; /* of a rebase */
+    bool lost;
     atomic_uint left;
     struct delivery_note notes[];
 };
@@ -47,9 +50,10 @@ static struct delivery *delivery_take(struct node *node, const struct entry *ent
     list_unlink(&delivery->spare);
     node->spare_deliveries_count--;
     delivery->entry = *entry;
-    event_ref(entry->event);
     /* A hub that is slower than its publishers holds them back: nobody else counts its mailbox. */
-    atomic_fetch_add_explicit(&node->backlog_bytes, entry->event->size, memory_order_relaxed);
+    if (entry->event)
+        atomic_fetch_add_explicit(&node->backlog_bytes, event_ref(entry->event)->size,
+                                  memory_order_relaxed);
     atomic_init(&delivery->left, node->hubs_count);
     return delivery;
 }
@@ -69,8 +73,9 @@ static void delivery_unref(struct delivery *delivery)
 {
     if (atomic_fetch_sub_explicit(&delivery->left, 1, memory_order_acq_rel) > 1)
         return;
-    atomic_fetch_sub_explicit(&delivery->node->backlog_bytes, delivery->entry.event->size,
-                              memory_order_relaxed);
+    if (delivery->entry.event)
+        atomic_fetch_sub_explicit(&delivery->node->backlog_bytes, delivery->entry.event->size,
+                                  memory_order_relaxed);
     event_unref(delivery->entry.event);
     free(delivery);
 }
@@ -109,14 +114,32 @@ static void announce_in_hub(struct note *note, void *context __attribute__((unus
     delivery_unref(delivery_note->delivery);
 }
 
+/* How long who lost something could still have used it here, once an event: what this instance
+ * accepted by its own clock, else from the time that the other gave it, whose clock may differ. A
+ * fence that was found in Redis is older than this instance's way to it. */
+static void measure_enforcement(struct node *node, struct event *event)
+{
+    int64_t since_ms = clock_now().wall_ms - event->time_ms;
+    uint64_t ns = since_ms > 0 ? (uint64_t)since_ms * 1000000 : 0;
+
+    if (event->enforced || !event->has_fence || event->control == CONTROL_FENCE)
+        return;
+    event->enforced = true;
+    if (event->accepted_ns > 0)
+        ns = clock_mono_ns() - event->accepted_ns;
+    latency_add(&node->enforcement, ns, 1);
+}
+
 /* Back in the bus thread. */
 static void effect_came_back(struct note *note, void *context __attribute__((unused)))
 {
     struct delivery_note *delivery_note = note_of(note);
     struct delivery *delivery = delivery_note->delivery;
 
-    publications_effect(delivery->node, delivery->entry.n, delivery_note->closed);
-    broadcast_effect_done(delivery->node->broadcast, delivery_note->to->index, delivery->entry.n);
+    publications_effect(delivery->node, delivery->entry.event, delivery_note->closed);
+    if (atomic_load_explicit(&delivery->left, memory_order_relaxed) == 1) /* the last of them */
+        measure_enforcement(delivery->node, delivery->entry.event);
+    broadcast_effect_done(delivery->node->broadcast, delivery_note->to->index, delivery->serial);
     delivery_unref(delivery);
 }
 
@@ -134,36 +157,104 @@ static void effect_in_hub(struct note *note, void *context __attribute__((unused
     mailbox_put(&delivery_note->delivery->node->mailbox, note);
 }
 
-static void port_effect(void *owner, unsigned hub, const struct entry *entry)
+/* Hubs are told one after the other, so the first one's delivery is the others' as well. */
+static struct delivery *delivery_for(struct node *node, unsigned hub, const struct entry *entry)
 {
-    struct node *node = owner;
-
     if (hub == 0)
-        node->enforcing = delivery_take(node, entry);
-    post(node->enforcing, hub, effect_in_hub, true); /* what is news waits for it anyway */
+        node->delivering = delivery_take(node, entry);
+    return node->delivering;
+}
+
+static void port_effect(void *owner, unsigned hub, const struct entry *entry, uint64_t serial)
+{
+    struct delivery *delivery = delivery_for(owner, hub, entry);
+
+    delivery->serial = serial;
+    post(delivery, hub, effect_in_hub, true); /* what is news waits for it anyway */
+}
+
+/* For the host program: each event once, with the place it has, or that of the stream till then. */
+static void observe(struct node *node, const struct entry *entry)
+{
+    struct position at = history_head(node->history);
+
+    if (!node->observe || (entry->n && entry->alone))
+        return;
+    node->observe(node->observe_owner, entry->event, &at);
 }
 
 static void port_announce(void *owner, unsigned hub, const struct entry *entry)
 {
-    struct node *node = owner;
-
-    if (hub == 0) {
-        node->announcing = delivery_take(node, entry);
-        if (node->observe)
-            node->observe(node->observe_owner, entry->event,
-                          &(struct position){node->epoch, entry->n, entry->check});
-    }
-    post(node->announcing, hub, announce_in_hub, false);
+    if (hub == 0)
+        observe(owner, entry);
+    post(delivery_for(owner, hub, entry), hub, announce_in_hub, false);
 }
 
-static void port_announced(void *owner, uint64_t n)
+static void forget_in_hub(struct note *note, void *context __attribute__((unused)))
 {
-    publications_announced(owner, n);
+    struct delivery_note *delivery_note = note_of(note);
+
+    hub_forget_alone(delivery_note->to->hub, delivery_note->delivery->entry.alone);
+    delivery_unref(delivery_note->delivery);
+}
+
+static void port_forget_alone(void *owner, unsigned hub, uint64_t alone)
+{
+    const struct entry entry = {.alone = alone};
+
+    post(delivery_for(owner, hub, &entry), hub, forget_in_hub, false);
+}
+
+static void gone_in_hub(struct note *note, void *context __attribute__((unused)))
+{
+    struct delivery_note *delivery_note = note_of(note);
+
+    hub_gone(delivery_note->to->hub, &delivery_note->delivery->entry);
+    delivery_unref(delivery_note->delivery);
+}
+
+static void port_gone(void *owner, unsigned hub, const struct entry *entry)
+{
+    post(delivery_for(owner, hub, entry), hub, gone_in_hub, false);
+}
+
+static void rebase_in_hub(struct note *note, void *context __attribute__((unused)))
+{
+    struct delivery_note *delivery_note = note_of(note);
+    const struct delivery *delivery = delivery_note->delivery;
+
+    hub_rebase(delivery_note->to->hub, &delivery->head, delivery->lost);
+    delivery_unref(delivery_note->delivery);
+}
+
+static void port_rebase(void *owner, unsigned hub, const struct position *head, bool lost)
+{
+    const struct entry none = {0};
+    struct delivery *delivery = delivery_for(owner, hub, &none);
+
+    delivery->head = *head;
+    delivery->lost = lost;
+    post(delivery, hub, rebase_in_hub, false);
+}
+
+static void port_announced(void *owner, const struct entry *entry)
+{
+    struct node *node = owner;
+
+    if (entry->n == 0 || entry->alone == 0) /* else it has come back, and was told of before */
+        bus_log_event(node, entry);
+    if (node->degraded)
+        degraded_announced(node->degraded);
+    else
+        publications_announced(node, entry->n);
 }
 
 const struct broadcast_port delivery_port = {
     .effect = port_effect,
     .announce = port_announce,
+    .forget_alone = port_forget_alone,
+    .gone = port_gone,
+    .rebase = port_rebase,
     .answer = resume_answer_put,
     .announced = port_announced,
 };

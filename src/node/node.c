@@ -23,18 +23,23 @@ static int make_parts(struct node *node)
         .on_entry = bus_on_entry,
         .owner = node,
     };
+    bool alone = !bytes_present(settings->redis_url);
+    uint64_t epoch = 0; /* Redis has it */
     uint8_t seed[16];
     int r;
 
-    random_kernel.fill(random_kernel.owner, &node->epoch, sizeof node->epoch);
+    if (alone)
+        random_kernel.fill(random_kernel.owner, &epoch, sizeof epoch);
     random_kernel.fill(random_kernel.owner, seed, sizeof seed);
     publish_rate_init(&node->rate, seed);
     seats_init(&node->seats, seed);
     fence_table_init(&node->fences, seed);
-    r = history_new(&node->history, node->epoch, &limits, seed);
-    if (r == 0)
-        r = broker_memory_new(&node->broker, node->epoch, settings->dedupe_ms, seed, &port);
-    return r;
+    fence_table_init(&node->fences_there, seed);
+    r = history_new(&node->history, epoch, &limits, seed);
+    if (r < 0)
+        return r;
+    return alone ? broker_memory_new(&node->broker, epoch, settings->dedupe_ms, seed, &port)
+                 : redis_bus_new(node);
 }
 
 int node_new(struct node **ret, const struct settings *settings, struct issuers *issuers)
@@ -127,8 +132,12 @@ int node_start(struct node *node)
 
     port.owner = node;
     r = broadcast_new(&node->broadcast, node->hubs_count, node->history, &port);
+    if (r == 0 && bytes_present(node->settings->redis_url))
+        r = redis_bus_start(node);
     if (r == 0)
         r = bus_start(node);
+    if (r == 0 && node->degraded)
+        redis_bus_wait(node);
     return r;
 }
 
@@ -148,11 +157,13 @@ void node_free(struct node *node)
     mailbox_done(&node->mailbox);
     broadcast_free(node->broadcast);
     deliveries_done(node);
+    redis_bus_done(node);
     broker_free(node->broker);
     history_free(node->history);
     publish_rate_done(&node->rate);
     seats_done(&node->seats);
     fence_table_done(&node->fences);
+    fence_table_done(&node->fences_there);
     for (unsigned i = 0; i < node->hubs_count; i++)
         hub_free(node->hubs[i].hub);
     issuers_unref(node->issuers);
@@ -207,12 +218,17 @@ void node_stats(const struct node *node, struct node_stats *ret)
         .dedupe_bytes = count_of(&node->dedupe_bytes),
         .backlog = count_of(&node->waiting),
         .backlog_bytes = atomic_load_explicit(&node->backlog_bytes, memory_order_relaxed),
-        .bus = BUS_NONE,
+        .bus = !node->degraded              ? BUS_NONE
+               : atomic_load(&node->bus.ok) ? BUS_OK
+                                            : BUS_DEGRADED,
         .started_wall_ms = node->started_wall_ms,
         .workers = node->hubs_count,
         .keys = atomic_load_explicit(&node->keys_count, memory_order_relaxed),
         .keys_awaited = atomic_load_explicit(&node->keys_awaited, memory_order_relaxed),
     };
+    latency_sum(&node->enforcement, &ret->enforcement);
+    if (node->degraded)
+        redis_bus_stats(node, &ret->redis);
     for (unsigned i = 0; i < node->hubs_count; i++)
         add_hub(&node->hubs[i], ret);
     for (unsigned i = 0; i < PUBLICATION_RESULTS; i++) {

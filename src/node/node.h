@@ -149,7 +149,8 @@ struct node_stats {
     unsigned long long closes[CLOSE_REASONS];
     unsigned long long refused_by[PUBLICATION_RESULTS]; /* events; [ACCEPTED] is 0 */
     unsigned long long bodies_refused[ERROR_CODES];     /* by what was wrong with them */
-    struct latency_sums latency; /* from node_publish until queued to its receivers of a hub */
+    struct latency_sums latency;     /* from node_publish until queued to its receivers of a hub */
+    struct latency_sums enforcement; /* from a withdrawal until every hub here has applied it */
     unsigned long long backlog_bytes;
     enum bus_state bus;
     struct bus_stats redis;     /* of BUS_NONE all 0 */

@@ -4,12 +4,16 @@
 #define NODE_NODE_PRIVATE_H
 
 #include <pthread.h>
+#include <semaphore.h>
 
 #include "base/list.h"
 #include "base/map.h"
+#include "broker/redis_url.h"
 #include "history/history.h"
 #include "io/loop.h"
 #include "node/broadcast.h"
+#include "node/degraded.h"
+#include "node/follow.h"
 #include "node/node.h"
 
 #define NODE_HUBS_MAX 256u
@@ -21,6 +25,16 @@ struct node_hub {
     struct hub *hub; /* the loop's thread only */
     struct mailbox *mailbox;
     struct latency latency; /* written by the loop's thread */
+    struct note bus_note;   /* looks what the bus is now (bus_state.c) */
+    atomic_bool bus_noted;  /* and is on its way */
+};
+
+/* What hubs and statistics are told of a bus that can be away; written by the bus thread. */
+struct node_bus {
+    atomic_bool ok, connected, isolated;
+    atomic_llong since_wall_ms;
+    atomic_ullong epoch, told_n, last_n, outbox_events, outbox_bytes, alone, sent, caught_up,
+        reconnects, outages;
 };
 
 /* One publisher's allowance; may go below zero by one batch. */
@@ -33,7 +47,6 @@ struct node {
     struct hub_settings hub_settings;
     struct issuers *issuers;
     struct redaction redaction;
-    uint64_t epoch;
     struct node_hub hubs[NODE_HUBS_MAX];
     unsigned hubs_count;
     atomic_uint admitted;                      /* places taken under WEBSOCKET_MAX_CONNECTIONS */
@@ -52,15 +65,23 @@ struct node {
     struct watch bell;
     struct now now;
     bool stopping, stopped;
+    int64_t stop_ms; /* what was not sent by then is left */
     struct note stop_note;
     struct broker *broker;
+    /* With Redis (redis_bus.c); else NULL and not used. */
+    struct degraded *degraded;
+    struct follow follow;
+    struct redis_url redis_url;
+    struct tls_context *redis_tls;
+    struct fence_table fences_there; /* that Redis has told of since the stand */
+    sem_t met;                       /* the first attempt is over, well or not */
+    bool met_told;
     struct history *history;
     struct broadcast *broadcast;
     struct publish_rate rate;
     struct list spare_deliveries;
     size_t spare_deliveries_count;
-    struct delivery *announcing; /* while the hubs are being told */
-    struct delivery *enforcing;
+    struct delivery *delivering; /* while the hubs are being told */
     struct resume_note *answering;
     struct publication *publishing;                   /* while its answer comes */
     struct publication *waiting_first, *waiting_last; /* by last_n, linked by note.next */
@@ -75,12 +96,20 @@ struct node {
     atomic_ullong history_events, history_bytes, fences_counted, fence_bytes, waiting;
     atomic_ullong dedupe_ids, dedupe_bytes;
     atomic_ullong stream_n; /* the last entry that came from the broker */
+    struct latency enforcement;
+    struct node_bus bus;
     /* By whoever refuses. */
     atomic_ullong refused_by[PUBLICATION_RESULTS], bodies_refused[ERROR_CODES];
     atomic_size_t backlog_bytes;
+
+    /* plain.c: when a warning was last written, and how many were not since. */
+    atomic_llong plain_warned_ms;
+    atomic_ullong plain_unsaid;
 };
 
-/* delivery.c: an entry to all hubs, and an effect's way back. */
+/* delivery.c: what all hubs are told, and an effect's way back. Reserved beforehand, so that it cannot
+ * fail: two for each turn of the broadcast that has an event (its effect, and itself), one for any
+ * other and for what is enforced out of turn. */
 MUST_CHECK int deliveries_reserve(struct node *node, size_t count);
 void deliveries_done(struct node *node);
 extern const struct broadcast_port delivery_port; /* owner to be filled in */
@@ -95,9 +124,39 @@ void resume_answer_put(void *owner, unsigned hub, const struct resume_answer *an
 /* publication.c: a batch in the bus thread. */
 void publication_run(struct note *note, void *context);
 void publications_announced(struct node *node, uint64_t n);
-/* One hub has applied what stands at n. */
-void publications_effect(struct node *node, uint64_t n, int closed);
+/* For redis_bus.c: with the results of each event; and whose effects are counted meanwhile. */
+void publication_settle(struct node *node, struct publication *publication,
+                        enum publication_result result);
+void publication_take_answer(struct node *node, struct publication *publication, unsigned index,
+                             const struct publish_answer *answer);
+void publication_wait(struct node *node, struct publication *publication);
+void publication_wait_ends(struct node *node, struct publication *publication);
+bool publication_is_control(const struct publication *publication);
+/* One hub has applied what this event takes away. */
+void publications_effect(struct node *node, const struct event *event, int closed);
 void publication_on_answer(void *owner, const struct batch_answer *answer);
+
+/* bus_log.c: what is told of an event, once. */
+void bus_log_event(struct node *node, const struct entry *entry);
+
+/* redis_bus.c: a broker that can be away, what it says, and what is done without it. */
+MUST_CHECK int redis_bus_new(struct node *node);
+MUST_CHECK int redis_bus_start(struct node *node); /* after the broadcast */
+void redis_bus_hang_up(struct node *node); /* when its thread has ended; before the loop is gone */
+void redis_bus_done(struct node *node);
+/* Does what is due; returns when it is to be called next. */
+int64_t redis_bus_advance(struct node *node);
+/* Is something left that a stop waits for? */
+bool redis_bus_waits(const struct node *node);
+void redis_bus_left(const struct node *node); /* what was left behind by the stop, to the log */
+/* A publication that `check` let pass; it is settled some time, or by this. */
+void redis_bus_publish(struct node *node, struct publication *publication);
+/* Waits until the first attempt to meet Redis is over, for a few seconds at most. */
+void redis_bus_wait(struct node *node);
+void redis_bus_stats(const struct node *node, struct bus_stats *ret);
+
+/* bus_state.c: the state of the bus to every hub. */
+void bus_state_tell(struct node *node);
 
 /* seats.c: for hub_port. Whoever joins parts. */
 void seats_init(struct map *users, const uint8_t seed[16]);

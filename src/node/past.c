@@ -55,7 +55,7 @@ static void answer_in_hub(struct note *note, void *context __attribute__((unused
 static void answer(struct past *past, enum past_result result)
 {
     past->result = result;
-    past->epoch = past->node->epoch;
+    past->epoch = history_head(past->node->history).epoch;
     past->note.run = answer_in_hub;
     mailbox_put(past->node->hubs[past->hub].mailbox, &past->note);
 }
@@ -114,7 +114,7 @@ static bool take(struct past *past, const struct entry *entry)
 static void page_ends(struct past *past, const struct entry *last)
 {
     past->has_next = true;
-    past->next = (struct position){past->node->epoch, last->n, last->check};
+    past->next = (struct position){history_head(past->node->history).epoch, last->n, last->check};
     answer(past, PAST_PAGE);
 }
 

@@ -76,7 +76,7 @@ void publication_free(struct publication *publication)
     free(publication);
 }
 
-static bool is_control(const struct publication *publication)
+bool publication_is_control(const struct publication *publication)
 {
     return publication->count == 1 && publication->events[0]->control != CONTROL_NONE;
 }
@@ -98,13 +98,13 @@ static void answer(struct node *node, struct publication *publication,
                                   memory_order_relaxed);
     publication->note.run = answered;
     /* That of events stays behind the news before it: so publishers are held back by the clients. */
-    publication->note.urgent = is_control(publication);
+    publication->note.urgent = publication_is_control(publication);
     mailbox_put(node->hubs[publication->hub].mailbox, &publication->note);
 }
 
 /* From the bus thread: it no longer counts as backlog. */
-static void settle(struct node *node, struct publication *publication,
-                   enum publication_result result)
+void publication_settle(struct node *node, struct publication *publication,
+                        enum publication_result result)
 {
     atomic_fetch_sub_explicit(&node->backlog_bytes, publication->bytes, memory_order_relaxed);
     if (node->stopped) /* nobody is left to be answered */
@@ -119,7 +119,8 @@ void node_publish(struct node *node, struct publication *publication)
     size_t bytes = publication->bytes;
     size_t before = atomic_fetch_add_explicit(&node->backlog_bytes, bytes, memory_order_relaxed);
     /* Withdrawing never waits for publishing: it has as much room again. */
-    size_t bytes_max = (is_control(publication) ? 2 : 1) * (size_t)BUS_BACKLOG_BYTES_MAX;
+    size_t bytes_max =
+        (publication_is_control(publication) ? 2 : 1) * (size_t)BUS_BACKLOG_BYTES_MAX;
 
     publication->node = node;
     publication->last_n = 0;
@@ -147,22 +148,25 @@ static enum publication_result check(struct node *node, struct publication *publ
         return PUBLICATION_STOPPING;
     for (unsigned i = 0; i < publication->count; i++)
         fences += publication->events[i]->has_fence;
-    if (!is_control(publication) && /* withdrawing never waits for publishing */
+    if (!publication_is_control(publication) && /* withdrawing never waits for publishing */
         !publish_rate_take(&node->rate, publication->publisher_key, publication->count,
                            atomic_load_explicit(&node->publish_rate, memory_order_relaxed),
                            node->now.mono_ms, &publication->retry_after_ms))
         return PUBLICATION_RATE_LIMITED;
     publication->retry_after_ms = 1000;
-    if (node->fences.users.count + fences > FENCE_USERS_MAX ||
-        broadcast_reserve(node->broadcast, publication->count) < 0 ||
+    if (node->fences.users.count + fences > FENCE_USERS_MAX)
+        return PUBLICATION_OVERLOADED;
+    if (node->degraded) /* it makes room itself */
+        return PUBLICATION_ACCEPTED;
+    if (broadcast_reserve(node->broadcast, publication->count) < 0 ||
         deliveries_reserve(node, 2 * ((size_t)publication->count +
                                       broadcast_waiting(node->broadcast))) < 0)
         return PUBLICATION_OVERLOADED;
     return PUBLICATION_ACCEPTED;
 }
 
-static void take_answer(struct node *node, struct publication *publication, unsigned index,
-                        const struct publish_answer *answer)
+void publication_take_answer(struct node *node, struct publication *publication, unsigned index,
+                             const struct publish_answer *answer)
 {
     const struct event *event = publication->events[index];
 
@@ -171,7 +175,7 @@ static void take_answer(struct node *node, struct publication *publication, unsi
               LOG_INT("n", (long long)answer->at.n));
     if (answer->outcome == PUBLISH_DUPLICATE)
         atomic_fetch_add_explicit(&node->duplicates, 1, memory_order_relaxed);
-    else if (!is_control(publication))
+    else if (!publication_is_control(publication))
         atomic_fetch_add_explicit(&node->published, 1, memory_order_relaxed);
     publication->answers[index] = *answer;
     if (answer->at.n > publication->last_n)
@@ -188,7 +192,7 @@ void publication_on_answer(void *owner, const struct batch_answer *answer)
     case BATCH_TAKEN:
         assert(answer->count == publication->count);
         for (unsigned i = 0; i < answer->count; i++)
-            take_answer(node, publication, i, &answer->answers[i]);
+            publication_take_answer(node, publication, i, &answer->answers[i]);
         publication->result = PUBLICATION_ACCEPTED;
         break;
     case BATCH_CONFLICT:
@@ -201,7 +205,7 @@ void publication_on_answer(void *owner, const struct batch_answer *answer)
     }
 }
 
-static void wait_for_news(struct node *node, struct publication *publication)
+void publication_wait(struct node *node, struct publication *publication)
 {
     publication->note.next = NULL;
     if (node->waiting_last)
@@ -219,7 +223,11 @@ void publication_run(struct note *note, void *context)
 
     result = node->stopped ? PUBLICATION_STOPPING : check(node, publication);
     if (result != PUBLICATION_ACCEPTED) {
-        settle(node, publication, result);
+        publication_settle(node, publication, result);
+        return;
+    }
+    if (node->degraded) {
+        redis_bus_publish(node, publication);
         return;
     }
     node->publishing = publication;
@@ -229,9 +237,9 @@ void publication_run(struct note *note, void *context)
                    node->now.wall_ms);
     node->publishing = NULL;
     if (publication->last_n <= node->announced_n)
-        settle(node, publication, publication->result);
+        publication_settle(node, publication, publication->result);
     else
-        wait_for_news(node, publication);
+        publication_wait(node, publication);
 }
 
 /* Waiting ones stand in the order they came; a duplicate may wait for a smaller number than the one
@@ -246,21 +254,35 @@ void publications_announced(struct node *node, uint64_t n)
         struct publication *next = waiting->note.next ? publication_of(waiting->note.next) : NULL;
 
         if (waiting->last_n <= n)
-            settle(node, waiting, waiting->result);
+            publication_settle(node, waiting, waiting->result);
         else
-            wait_for_news(node, waiting);
+            publication_wait(node, waiting);
         waiting = next;
     }
 }
 
-void publications_effect(struct node *node, uint64_t n, int closed)
+void publication_wait_ends(struct node *node, struct publication *publication)
+{
+    struct publication *waiting = node->waiting_first;
+
+    node->waiting_first = node->waiting_last = NULL;
+    while (waiting) {
+        struct publication *next = waiting->note.next ? publication_of(waiting->note.next) : NULL;
+
+        if (waiting != publication)
+            publication_wait(node, waiting);
+        waiting = next;
+    }
+}
+
+void publications_effect(struct node *node, const struct event *event, int closed)
 {
     struct note *note = node->waiting_first ? &node->waiting_first->note : NULL;
 
     for (; note; note = note->next) {
         struct publication *publication = publication_of(note);
 
-        if (publication->last_n != n || !is_control(publication))
+        if (!publication_is_control(publication) || publication->events[0] != event)
             continue;
         if (closed < 0)
             publication->unapplied++;

@@ -2,6 +2,7 @@
 /* load.c: all that a server is told: settings, issuers and policy, checked against each other. */
 #include "server/load.h"
 
+#include "io/tls_context.h"
 #include "mcp_auth/error.h"
 #include "model/limits.h"
 #include "server/file_text.h"
@@ -40,6 +41,29 @@ static int privacy_check(const struct load *load, settings_problem problem, void
     return MCP_AUTH_E_INVALID;
 }
 
+/* Read again by the bus, which must not be the first to find that it is none. */
+static int redis_ca_check(const struct settings *settings, settings_problem problem, void *owner)
+{
+    const char *why = "out of memory", *path = settings->redis_ca_file.data;
+    struct tls_context *context;
+    struct strbuf text;
+    int r;
+
+    if (!bytes_present(settings->redis_ca_file))
+        return 0;
+    r = tls_context_client(&context, path, &why);
+    if (r == 0) {
+        tls_context_free(context);
+        return 0;
+    }
+    strbuf_init(&text, 8192);
+    strbuf_printf(&text, "MCP_AUTH_REDIS_CA_FILE: %s: %s", path, why);
+    if (r == MCP_AUTH_E_INVALID && strbuf_terminate(&text) == 0)
+        problem(owner, text.data);
+    strbuf_done(&text);
+    return r;
+}
+
 static int keys_read(struct load *load, settings_problem problem, void *owner)
 {
     struct keys_told told = {problem, owner, &load->notices};
@@ -56,7 +80,7 @@ static int keys_read(struct load *load, settings_problem problem, void *owner)
 int load_read(struct load *ret, struct settings_builder *builder, bool with_keys,
               settings_problem problem, void *owner)
 {
-    int r, keys = 0, policy;
+    int r, keys = 0, policy, redis;
 
     *ret = (struct load){0};
     strbuf_init(&ret->notices, KEYS_NOTICES_SIZE_MAX);
@@ -69,8 +93,9 @@ int load_read(struct load *ret, struct settings_builder *builder, bool with_keys
     policy = policy_load(ret->settings, problem, owner, &ret->policy);
     if (policy == 0)
         policy = privacy_check(ret, problem, owner);
+    redis = redis_ca_check(ret->settings, problem, owner);
     if (r == 0)
-        r = keys < 0 ? keys : policy;
+        r = keys < 0 ? keys : policy < 0 ? policy : redis;
     if (r < 0)
         load_done(ret);
     return r;

@@ -171,6 +171,7 @@ int mcp_auth_server_stats(const mcp_auth_server *server, mcp_auth_stats *ret)
         .frame_log_bytes = stats.frame_log_bytes,
         .backlog = stats.backlog,
         .started_ms = stats.started_wall_ms,
+        .degraded = stats.bus == BUS_DEGRADED,
     };
     memcpy(ret, &told, size < sizeof told ? size : sizeof told);
     return 0;

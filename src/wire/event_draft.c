@@ -183,6 +183,7 @@ static void stamp(struct event_draft *draft, char id_room[UUID_SIZE])
     struct event_fields *fields = &draft->fields;
 
     fields->time_ms = draft->context->wall_ms;
+    fields->no_effects = draft->context->no_effects;
     fields->publisher =
         bytes_present(draft->context->publisher) ? draft->context->publisher : BYTES("");
     if (!fields->id_given) {

@@ -13,6 +13,7 @@ struct event_context {
     bool any_tenant;        /* the API key and the host program may name any tenant */
     struct bytes tenant;    /* the publisher's own: used when none is named */
     struct bytes publisher; /* user id, or "" */
+    bool no_effects;        /* what it publishes withdraws nothing */
     int64_t wall_ms;
     const struct policy *policy;
     const struct redaction *redaction;

@@ -54,6 +54,16 @@ def test_the_exposition_is_strictly_well_formed_and_names_carry_their_units(serv
     assert len(lags) == metrics("workers") == 4
 
 
+def test_a_withdrawal_is_timed_once_until_every_worker_applied_it(server):
+    name = "enforcement_latency_seconds"
+    before = Metrics(server)
+    server.publish([event("user_deleted", user_id="gone"), event("role_revoked", user_id="gone"),
+                    event("user_created", user_id="gone")])
+    after = wait(server, lambda m: m(name + "_count") > before(name + "_count"))
+    assert after(name + "_count") == before(name + "_count") + 1
+    assert 0 < after(name + "_sum") - before(name + "_sum") < 1
+
+
 def close_by_frames(server, *frames, token=None, lines=()):
     client = raw.RawClient(server, *lines, token=token)
     for content in frames:

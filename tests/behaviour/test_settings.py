@@ -172,6 +172,13 @@ def test_authorities_for_a_redis_without_tls_are_a_mistake(tmp_path):
     assert "MCP_AUTH_REDIS_CA_FILE" in words and "rediss://" in words
 
 
+def test_a_file_of_authorities_that_is_none_stops_the_start(tmp_path):
+    env = {**KEY, "REDIS_URL": "rediss://h", "MCP_AUTH_REDIS_CA_FILE": tmp_path / "ca.pem"}
+    assert "MCP_AUTH_REDIS_CA_FILE" in refusal(env) and "ca.pem" in refusal(env)
+    (tmp_path / "ca.pem").write_text(pem(RSA))  # a key is no certificate
+    assert "ca.pem" in refusal(env)
+
+
 def test_without_redis_one_line_says_that_events_stay_here(server):
     lines = [l for l in server.log.splitlines() if "events stay on this instance" in l]
     assert len(lines) == 1 and "INFO" in lines[0], lines

@@ -54,12 +54,13 @@ void world_drop_mail(struct world *w)
     }
 }
 
-static void on_effect(void *owner, unsigned hub, const struct entry *entry)
+static void on_effect(void *owner, unsigned hub, const struct entry *entry, uint64_t serial)
 {
     struct world *w = owner;
     struct mail *mail = post(&w->to_hub[hub], MAIL_EFFECT);
 
     mail->entry = *entry;
+    mail->serial = serial;
     event_ref(entry->event);
 }
 
@@ -72,12 +73,12 @@ static void on_announce(void *owner, unsigned hub, const struct entry *entry)
     event_ref(entry->event);
 }
 
-static void on_announced(void *owner, uint64_t n)
+static void on_announced(void *owner, const struct entry *entry)
 {
     struct world *w = owner;
 
-    oracle_bus_announced(w->oracle, n);
-    if (n > w->config.history_events)
+    oracle_bus_announced(w->oracle, entry->n);
+    if (entry->n > w->config.history_events)
         stats.evictions++;
 }
 
@@ -110,6 +111,23 @@ static void on_answer(void *owner, unsigned hub, const struct resume_answer *ans
     w->asking = NULL;
 }
 
+/* One bus that is never away: nothing is delivered alone, and nothing is lost. */
+static void on_forget_alone(void *owner, unsigned hub, uint64_t alone)
+{
+    world_fail(owner, "hub %u is to forget %llu, which nobody had", hub, (unsigned long long)alone);
+}
+
+static void on_gone(void *owner, unsigned hub, const struct entry *entry)
+{
+    world_fail(owner, "hub %u hears that %llu is gone", hub, (unsigned long long)entry->n);
+}
+
+static void on_rebase(void *owner, unsigned hub, const struct position *head,
+                      bool lost __attribute__((unused)))
+{
+    world_fail(owner, "hub %u is to go on at %llu", hub, (unsigned long long)head->n);
+}
+
 static void on_answer_of_broker(void *owner, const struct batch_answer *answer)
 {
     struct world *w = owner;
@@ -139,7 +157,14 @@ static int on_entry(void *owner, const struct entry *entry)
 
 void world_bus_ports(struct broadcast_port *broadcast, struct broker_port *broker, struct world *w)
 {
-    *broadcast = (struct broadcast_port){on_effect, on_announce, on_answer, on_announced, w};
+    *broadcast = (struct broadcast_port){.effect = on_effect,
+                                         .announce = on_announce,
+                                         .forget_alone = on_forget_alone,
+                                         .gone = on_gone,
+                                         .rebase = on_rebase,
+                                         .answer = on_answer,
+                                         .announced = on_announced,
+                                         .owner = w};
     *broker =
         (struct broker_port){.on_answer = on_answer_of_broker, .on_entry = on_entry, .owner = w};
 }
@@ -205,7 +230,7 @@ bool world_deliver_to_bus(struct world *w, unsigned hub)
     if (!mail)
         return false;
     if (mail->kind == MAIL_DONE) {
-        broadcast_effect_done(w->broadcast, hub, mail->entry.n);
+        broadcast_effect_done(w->broadcast, hub, mail->serial);
     } else {
         w->asking = mail;
         broadcast_resume(w->broadcast, &mail->request);
@@ -241,7 +266,7 @@ bool world_deliver_to_hub(struct world *w, unsigned hub)
         if (hub_effect(w->hubs[hub], mail->entry.event) < 0)
             world_fail(w, "an effect was not stored");
         oracle_effect(w->oracle, hub, mail->entry.n);
-        post(&w->to_bus[hub], MAIL_DONE)->entry.n = mail->entry.n;
+        post(&w->to_bus[hub], MAIL_DONE)->serial = mail->serial;
         stats.effects++;
         break;
     case MAIL_ANNOUNCE:

@@ -107,7 +107,7 @@ static void say_auth(struct client *c)
 
     scenario_token(w, &token, token_text, same ? was->user : NULL, same ? was->tenant : NULL);
     if (in ? dice_chance(&w->dice, 2) : dice_chance(&w->dice, 55))
-        scenario_position(w, position, &asked, &readable, &good);
+        scenario_position(w, c->hub, position, &asked, &readable, &good);
     at = (size_t)snprintf(text, sizeof text, "{\"type\":\"auth\"");
     if (with_token)
         at += (size_t)snprintf(text + at, sizeof text - at, ",\"token\":\"%s\"", token_text);

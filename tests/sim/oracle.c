@@ -339,6 +339,10 @@ void oracle_time(struct oracle *o, unsigned hub_index, int64_t mono_ms, int64_t 
 
         if (s->hub != hub_index)
             continue;
+        if (s->state == O_LEAVING && mono_ms >= s->leaving_due) {
+            oracle_due(s, 4002);
+            oracle_due(s, 4102);
+        }
         if (s->state == O_WAITING && mono_ms >= s->auth_due)
             oracle_due(s, 4205);
         else if (expired && s->state == O_LEAVING)
@@ -359,7 +363,17 @@ void oracle_close_all(struct oracle *o, unsigned hub)
 
 void oracle_bus_state(struct oracle *o, unsigned hub, int state)
 {
+    bool hurries = o->hubs[hub].bus == 0 && state != 0;
+
     o->hubs[hub].bus = state;
+    for (unsigned i = 0; hurries && i < o->sessions_count; i++) {
+        struct oracle_session *s = &o->sessions[i];
+        int64_t in_ms = s->heartbeat_due - o->hubs[hub].mono;
+
+        if (s->hub == hub && s->control && (s->state == O_CATCHUP || s->state == O_LIVE) &&
+            in_ms > 5000)
+            s->heartbeat_due = o->hubs[hub].mono + in_ms % 5000;
+    }
 }
 
 void oracle_closed(struct oracle *o, unsigned client, int code)

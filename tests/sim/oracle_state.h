@@ -37,6 +37,7 @@ struct oracle_session {
     uint32_t serial;
     bool first, waiting, must_ask;
     /* Clocks. */
+    int64_t leaving_due; /* its last event comes before, or not at all */
     int64_t expires, handshake_expires, auth_due, ping_due, heartbeat_due, window_began;
     unsigned window_count;
     bool pinged, heard;

@@ -97,6 +97,7 @@ static void take_from(struct oracle *o, struct oracle_session *s, const struct r
         s->was_live = s->state == O_LIVE;
         s->state = O_LEAVING;
         s->leaving_n = n;
+        s->leaving_due = hub->mono + 10000;
         return;
     }
     rule_identity(o->config, &s->token, hub->fences, hub->fences_count, &less);

@@ -147,7 +147,7 @@ static void write_position(char text[SIM_POSITION_SIZE + 1], uint64_t epoch, uin
     text[SIM_POSITION_SIZE] = 0;
 }
 
-void scenario_position(struct world *w, char text[64], struct plain_position *ret,
+void scenario_position(struct world *w, unsigned hub, char text[64], struct plain_position *ret,
                        bool *ret_readable, bool *ret_check_good)
 {
     static const char *const garbage[] = {"", "x", "not a position at all, by no means",
@@ -170,12 +170,12 @@ void scenario_position(struct world *w, char text[64], struct plain_position *re
         write_position(text, epoch, ret->n, 1 + dice_roll(dice));
         *ret_check_good = false;
         *ret_readable = ret->n != 0; /* before the first event there is none to check */
-    } else if (roll < 92) {          /* from the future */
+    } else if (roll < 92 && !world_has_bus(hub)) { /* from the future, and there is no other one */
         ret->n = w->plains_count + 1 + dice_below(dice, 1000);
         write_position(text, epoch, ret->n, dice_roll(dice));
         *ret_check_good = false;
     } else if (roll < 96) {
-        write_position(text, epoch + 1, head, dice_roll(dice));
+        write_position(text, 0, head, dice_roll(dice)); /* of none, so of no other's */
         *ret_readable = false;
     } else {
         strcpy(text, garbage[dice_below(dice, ARRAY_COUNT(garbage))]);

@@ -73,7 +73,8 @@ static void some_mail(struct world *w)
 static void bus_state(struct world *w)
 {
     static const enum bus_state states[] = {BUS_OK, BUS_DEGRADED, BUS_NONE};
-    unsigned hub = dice_below(&w->dice, w->config.hubs), state = dice_below(&w->dice, 3);
+    unsigned hub = dice_below(&w->dice, w->config.hubs);
+    unsigned state = world_has_bus(hub) ? dice_below(&w->dice, 2) : 2;
 
     hub_bus_state(w->hubs[hub], states[state]);
     oracle_bus_state(w->oracle, hub, (int)state);

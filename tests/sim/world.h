@@ -23,6 +23,7 @@ struct mail {
     struct mail *next;
     enum { MAIL_EFFECT, MAIL_ANNOUNCE, MAIL_ANSWER, MAIL_DONE, MAIL_ASK } kind;
     struct entry entry;
+    uint64_t serial; /* of an effect */
     struct resume_answer answer;
     struct resume_request request;
     unsigned client; /* of the question, as the driver knows it */
@@ -200,8 +201,13 @@ void scenario_config(struct world *w);
 void scenario_token(struct world *w, struct plain_token *ret, char text[], const char *user,
                     const char *tenant);
 /* Writes `"position":"..."`'s value, or leaves it empty. *ret_readable: of this epoch. */
-void scenario_position(struct world *w, char text[64], struct plain_position *ret,
+void scenario_position(struct world *w, unsigned hub, char text[64], struct plain_position *ret,
                        bool *ret_readable, bool *ret_check_good);
+/* Has this hub a bus that may be away? A place that it has not come to may exist then. */
+static inline bool world_has_bus(unsigned hub)
+{
+    return hub % 2 == 1;
+}
 /* The members of a subscribe, without braces. */
 void scenario_filter(struct world *w, struct plain_filter *ret, char text[2048]);
 extern const char *const scenario_users[],

@@ -293,3 +293,30 @@ TEST(history_holds_a_reference_only_as_long_as_it_retains)
     event_unref(event);
     history_free(history); /* what it still retains goes with it: the sanitizer would tell */
 }
+
+TEST(a_reset_forgets_all_and_goes_on_behind_the_new_head)
+{
+    const struct position head = {EPOCH + 1, 500, check_of(500)};
+    char room[KEY_ROOM];
+    struct bytes keys = key(room, AUDIENCE_USER, "", "u");
+    struct history_query query = {0, &keys, 1};
+    struct history *history = history_with(wide);
+    struct entry found[4];
+    uint64_t upto_n;
+
+    append_many(history, 100);
+    history_reset(history, &head);
+    CHECK_EQ(history_count(history), 0);
+    CHECK_EQ(history_bytes(history), 0);
+    CHECK_EQ(history_count_after(history, &query), 0);
+    CHECK_EQ(locate(history, EPOCH, 100, check_of(100)), HISTORY_LOST);
+    CHECK_EQ(locate(history, EPOCH + 1, 500, check_of(500)), HISTORY_HERE);
+    CHECK_EQ(locate(history, EPOCH + 1, 499, check_of(499)), HISTORY_LOST);
+    append_many(history, 3);
+    CHECK_EQ(history_head(history).epoch, EPOCH + 1);
+    CHECK_EQ(history_read(history, &query, 4, found, &upto_n), 3);
+    CHECK_EQ(found[0].n, 501);
+    CHECK_EQ(upto_n, 503);
+    CHECK_EQ(locate(history, EPOCH + 1, 501, check_of(501)), HISTORY_HERE);
+    history_free(history);
+}

@@ -101,6 +101,8 @@ void stage_done(struct stage *stage)
     issuers_unref(stage->issuers);
     for (uint64_t n = 1; n <= stage->past_n; n++)
         event_unref(stage->past[n].event);
+    for (uint64_t serial = 1; serial <= stage->alone_n; serial++)
+        event_unref(stage->alone[serial].event);
     CHECK_EQ(stage->admitted, 0); /* every place was given back */
 }
 

@@ -10,6 +10,7 @@
 #define STAGE_EPOCH UINT64_C(0xabcdef)
 #define STAGE_WALL_MS INT64_C(1700000000000)
 #define STAGE_PAST_MAX 512
+#define STAGE_ALONE_MAX 1024
 #define STAGE_SECRET "a secret of the stage, of forty-eight bytes at least"
 #define STAGE_KEYS_MAX 16
 
@@ -33,8 +34,10 @@ struct stage {
     bool deaf; /* resume cannot be asked */
     struct asked asked;
     unsigned asked_count;
-    struct entry past[STAGE_PAST_MAX]; /* past[n] is the event at n */
-    uint64_t past_n;                   /* of history; the hub's head may be behind */
+    struct entry past[STAGE_PAST_MAX];   /* past[n] is the event at n */
+    uint64_t past_n;                     /* of history; the hub's head may be behind */
+    struct entry alone[STAGE_ALONE_MAX]; /* by serial: what was delivered alone */
+    uint64_t alone_n;
 };
 
 struct client {
@@ -70,6 +73,10 @@ void stage_effect(struct stage *stage, uint64_t n);
 void stage_announce(struct stage *stage, uint64_t n); /* after the effect, if it has one */
 /* All three. */
 uint64_t stage_publish(struct stage *stage, struct sample sample);
+/* Delivers an event alone, id "a<serial>", its effect first; the serial. */
+uint64_t stage_alone(struct stage *stage, struct sample sample);
+/* It is in its place: in the past, and announced; its n. */
+uint64_t stage_come_back(struct stage *stage, uint64_t serial);
 /* Answers what was asked with the next at most count_max events of the past that its keys find. */
 void stage_answer(struct stage *stage, unsigned count_max);
 void stage_answer_with(struct stage *stage, enum resume_outcome outcome);
@@ -97,6 +104,8 @@ const char *client_read(struct client *client);
 /* The next frame is of this type and holds `part` (NULL: anything). */
 bool client_reads(struct client *client, const char *type, const char *part);
 bool client_reads_event(struct client *client, uint64_t n); /* and with the position of n */
+/* What was delivered alone, with this position. */
+bool client_reads_alone(struct client *client, uint64_t serial, const char *position);
 bool client_closed(const struct client *client, enum close_reason reason);
 bool client_quiet(struct client *client); /* has nothing more to read, and is not closed */
 

@@ -206,3 +206,55 @@ TEST(a_hub_tells_when_it_wants_to_be_called_next)
     client_gone(&client);
     stage_done(&stage);
 }
+
+TEST(heartbeats_are_pulled_forward_when_the_bus_goes_away)
+{
+    struct client other;
+
+    begin();
+    client_sign_in(&client, &stage, SESSION_CONTROL, "ann", NULL);
+    stage_advance(&stage, 3000);
+    client_sign_in(&other, &stage, SESSION_CONTROL, "ben", NULL);
+    stage_advance(&stage, 4000); /* due in 23 and 26 seconds */
+    hub_bus_state(stage.hub, BUS_DEGRADED);
+    stage_advance(&stage, 999);
+    CHECK(client_quiet(&client) && client_quiet(&other));
+    stage_advance(&stage, 1);
+    CHECK(client_reads(&other, "heartbeat", "\"bus\":\"degraded\"") && client_quiet(&client));
+    stage_advance(&stage, 2000);
+    CHECK(client_reads(&client, "heartbeat", "\"bus\":\"degraded\""));
+    stage_advance(&stage, 5000);
+    CHECK(client_reads(&other, "heartbeat", NULL) && client_reads(&client, "heartbeat", NULL));
+    hub_bus_state(stage.hub, BUS_OK);
+    stage_advance(&stage, 5000);
+    CHECK(client_reads(&client, "heartbeat", "\"bus\":\"ok\""));
+    client_gone(&other);
+    client_gone(&client);
+    stage_done(&stage);
+}
+
+TEST(many_heartbeats_are_pulled_forward_a_piece_at_a_time)
+{
+    enum { MANY = 1500 };
+    struct client *many = calloc(MANY, sizeof *many);
+    unsigned heard = 0;
+
+    CHECK(many != NULL);
+    stage_init(&stage);
+    stage.places = MANY;
+    stage_start(&stage);
+    for (int i = 0; i < MANY; i++)
+        client_sign_in(&many[i], &stage, SESSION_CONTROL, "ann", NULL);
+    stage_advance(&stage, 1000);
+    hub_bus_state(stage.hub, BUS_DEGRADED);
+    CHECK_EQ(hub_deadline(stage.hub), stage.now.mono_ms + 1);
+    for (int i = 0; i < 50; i++)
+        stage_advance(&stage, 100);
+    for (int i = 0; i < MANY; i++) {
+        heard += client_reads(&many[i], "heartbeat", "degraded");
+        client_gone(&many[i]);
+    }
+    CHECK_EQ(heard, MANY);
+    free(many);
+    stage_done(&stage);
+}

@@ -269,3 +269,25 @@ TEST(a_fence_is_kept_while_any_token_it_covers_could_be_accepted)
     CHECK_EQ(fence_table_count(&stage.hub->fences), 0);
     stage_done(&stage);
 }
+
+/* It was enforced when it came in, and turned out to have been published before. */
+TEST(who_lost_everything_by_an_event_that_does_not_come_goes_all_the_same)
+{
+    struct client client;
+    struct event *event;
+
+    stage_init(&stage);
+    stage_start(&stage);
+    client_sign_in(&client, &stage, SESSION_CONTROL, "ann", NULL);
+    event = sample_event(
+        (struct sample){.type = EVENT_USER_DELETED, .target = "ann", .time_ms = stage.now.wall_ms});
+    CHECK_EQ(hub_effect(stage.hub, event), 0);
+    stage_advance(&stage, LEAVING_MS - 1);
+    CHECK(client_quiet(&client));
+    stage_advance(&stage, 1);
+    CHECK(client_reads(&client, "closing", "4002"));
+    CHECK(client_closed(&client, CLOSE_ACCOUNT_REMOVED));
+    event_unref(event);
+    client_gone(&client);
+    stage_done(&stage);
+}

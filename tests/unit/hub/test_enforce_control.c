@@ -103,3 +103,68 @@ TEST(a_disconnected_user_may_sign_in_again)
     client_gone(&again);
     stage_done(&stage);
 }
+
+/* A fence that another instance or an earlier life of this one has set. */
+static void fence(enum fence_scope scope, const char *user, const char *name)
+{
+    struct fence fence = {.tenant = BYTES(""),
+                          .user = bytes_of(user),
+                          .scope = scope,
+                          .name = bytes_of(name),
+                          .not_before_ms = stage.now.wall_ms};
+    struct event *event;
+
+    CHECK_EQ(event_new_fence(&event, &fence), 0);
+    CHECK(hub_effect(stage.hub, event) >= 0);
+    event_unref(event);
+}
+
+TEST(a_fence_over_a_role_takes_it_away_and_the_connection_stays)
+{
+    struct client ann, bob;
+
+    begin();
+    client_sign_in(&ann, &stage, SESSION_CONTROL, "ann", "\"admin\",\"editor\"");
+    client_sign_in(&bob, &stage, SESSION_CONTROL, "bob", "\"editor\"");
+    fence(FENCE_ROLE, "ann", "editor");
+    CHECK(client_reads(&ann, "scope_changed", "\"roles\":[\"admin\"]") && client_quiet(&ann));
+    CHECK(client_quiet(&bob));
+    fence(FENCE_ROLE, "ann", "editor"); /* again, which changes nothing */
+    CHECK(client_quiet(&ann));
+    client_gone(&ann);
+    client_sign_in(&ann, &stage, SESSION_CONTROL, "ann", "\"editor\"");
+    CHECK(strstr(ann.text, "\"roles\":[]"));
+    client_gone(&ann);
+    client_gone(&bob);
+    stage_done(&stage);
+}
+
+TEST(a_fence_over_a_permission_takes_what_it_covers)
+{
+    struct client ann;
+
+    begin();
+    sign_in_with(&ann, "\"sub\":\"ann\",\"permissions\":[\"doc:read\",\"repo:push\"]");
+    fence(FENCE_PERMISSION, "ann", "doc:*");
+    CHECK(client_reads(&ann, "scope_changed", "\"permissions\":[\"repo:push\"]"));
+    client_gone(&ann);
+    stage_done(&stage);
+}
+
+TEST(a_fence_over_everything_or_over_a_token_closes_4102_at_once)
+{
+    struct client ann, bob, cid;
+
+    begin();
+    client_sign_in(&ann, &stage, SESSION_PLAIN, "ann", NULL);
+    sign_in_with(&bob, "\"sub\":\"bob\",\"jti\":\"one\"");
+    sign_in_with(&cid, "\"sub\":\"bob\",\"jti\":\"two\"");
+    fence(FENCE_EVERYTHING, "ann", NULL);
+    CHECK(client_closed(&ann, CLOSE_TOKEN_REVOKED));
+    fence(FENCE_TOKEN, NULL, "one");
+    CHECK(client_closed(&bob, CLOSE_TOKEN_REVOKED) && client_quiet(&cid));
+    client_gone(&ann);
+    client_gone(&bob);
+    client_gone(&cid);
+    stage_done(&stage);
+}

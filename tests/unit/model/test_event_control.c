@@ -58,6 +58,36 @@ TEST(a_disconnection_takes_nothing_away_and_is_an_effect_all_the_same)
     event_unref(event);
 }
 
+TEST(a_fence_on_its_way_to_the_hubs_is_a_control_entry_of_its_own_text)
+{
+    char tenant[] = "acme", user[] = "ann", role[] = "editor";
+    struct fence fence = {bytes_of(tenant), bytes_of(user), FENCE_ROLE, bytes_of(role), 77};
+    struct event *event;
+
+    CHECK_EQ(event_new_fence(&event, &fence), 0);
+    tenant[0] = user[0] = role[0] = 'x';
+    CHECK_EQ(event->control, CONTROL_FENCE);
+    CHECK(event_has_effect(event) && event->audience_count == 0);
+    CHECK_EQ(event->fence.scope, FENCE_ROLE);
+    CHECK_EQ(event->fence.not_before_ms, 77);
+    CHECK_TEXT(event->fence.tenant, "acme");
+    CHECK_TEXT(event->fence.user, "ann");
+    CHECK_TEXT(event->fence.name, "editor");
+    CHECK_TEXT(event->tenant, "acme");
+    event_unref(event);
+}
+
+TEST(a_fence_over_a_token_names_no_user)
+{
+    struct fence fence = {BYTES(""), {0}, FENCE_TOKEN, BYTES("jti-1"), 1};
+    struct event *event;
+
+    CHECK_EQ(event_new_fence(&event, &fence), 0);
+    CHECK(!bytes_present(event->fence.user));
+    CHECK_TEXT(event->fence.name, "jti-1");
+    event_unref(event);
+}
+
 TEST(an_entry_that_cannot_be_read_does_nothing_to_anybody)
 {
     struct control_fields fields = {.control = CONTROL_UNREADABLE, .id = BYTES("")};

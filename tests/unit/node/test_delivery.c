@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_delivery.c: what waits in a worker's mailbox is backlog, until that worker announced it. */
+/* test_delivery.c: what the bus thread tells, every worker does in order; what waits is backlog. */
 #include <poll.h>
 
 #include "node/node_private.h"
-#include "unit.h"
+#include "sample_event.h"
 
 #define SECRET "a secret for the test of deliveries, 32+ bytes"
 #define MESSAGE_SIZE 16000
@@ -114,6 +114,64 @@ TEST(a_worker_that_is_late_holds_publishers_back)
     node_stop(node);
     while (mailbox_run(&quick, quick_hub, 64) || mailbox_run(&late, late_hub, 64))
         ;
+    node_free(node);
+    mailbox_done(&quick);
+    mailbox_done(&late);
+    settings_free(settings);
+}
+
+/* In the bus thread: two events alone, of which one comes back, and then another stream. */
+static void tell_all(struct note *note, void *context)
+{
+    static const struct position first = {7, 10, 1}, head = {7, 11, 2};
+    struct sample sample = {.type = EVENT_USER_UPDATED, .user = "ann"};
+    struct entry entry = {.event = sample_event(sample), .alone = 1};
+
+    (void)note;
+    CHECK(context == node);
+    CHECK_EQ(broadcast_reserve(node->broadcast, 7), 0);
+    CHECK_EQ(deliveries_reserve(node, 14), 0);
+    broadcast_alone(node->broadcast, &entry);
+    entry.alone = 2;
+    broadcast_alone(node->broadcast, &entry);
+    entry.alone = 1;
+    entry.n = 1;
+    broadcast_entry(node->broadcast, &entry);
+    broadcast_forget_alone(node->broadcast, 2);
+    broadcast_gone(node->broadcast, &entry);
+    broadcast_reset(node->broadcast, &first);
+    entry.n = 11;
+    entry.check = 2;
+    entry.alone = 0;
+    broadcast_past(node->broadcast, &entry);
+    CHECK_EQ(broadcast_reserve(node->broadcast, 1), 0);
+    broadcast_rebase(node->broadcast, &head, true);
+    event_unref(entry.event);
+}
+
+TEST(every_worker_does_what_it_is_told_in_order)
+{
+    struct note note = {.run = tell_all};
+    struct node_stats stats;
+
+    begin();
+    mailbox_put(&node->mailbox, &note);
+    for (unsigned i = 0; i < 20000 && atomic_load(&hub_counters(quick_hub)->head_n) != 11; i++) {
+        struct pollfd bell = {.fd = mailbox_fd(&quick), .events = POLLIN};
+
+        (void)poll(&bell, 1, 1);
+        while (mailbox_run(&quick, quick_hub, 64))
+            ;
+    }
+    CHECK_EQ(atomic_load(&hub_counters(quick_hub)->head_n), 11);
+    CHECK_EQ(atomic_load(&hub_counters(quick_hub)->events_announced), 2);
+    node_stop(node);
+    while (mailbox_run(&late, late_hub, 64))
+        ;
+    CHECK_EQ(atomic_load(&hub_counters(late_hub)->head_n), 11);
+    CHECK_EQ(atomic_load(&hub_counters(late_hub)->events_announced), 2);
+    node_stats(node, &stats);
+    CHECK_EQ(stats.backlog_bytes, 0);
     node_free(node);
     mailbox_done(&quick);
     mailbox_done(&late);

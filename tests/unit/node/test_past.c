@@ -19,10 +19,9 @@ static void begin(size_t events_max)
     struct history_limits limits = {events_max, SIZE_MAX, INT64_MAX / 4};
 
     memset(&node, 0, sizeof node);
-    node.epoch = 7;
     CHECK_EQ(mailbox_init(&node.mailbox), 0);
     CHECK_EQ(mailbox_init(&loop), 0);
-    CHECK_EQ(history_new(&node.history, node.epoch, &limits, seed), 0);
+    CHECK_EQ(history_new(&node.history, 7, &limits, seed), 0);
     node.hubs[0].mailbox = &loop;
     node.hubs_count = 1;
 }

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ahead.c: who has had more of the stream on another instance than this hub has been told. */
+#include "hub/session.h"
+
+/* An event up to which its client has had everything is skipped like what was had from history, by
+ * its number; and when the hub gets there, it must be the one that the client was told. A position of
+ * another epoch is accepted while the bus is away: nothing of this epoch can be given after it. */
+
+static void expect(struct session *s)
+{
+    struct hub *hub = session_hub(s);
+    const struct position *ahead = &s->extras->ahead;
+
+    if (ahead->epoch != hub->head.epoch) {
+        s->extras->skip_to = UINT64_MAX - 1; /* UINT64_MAX is what nobody has had */
+        return;
+    }
+    s->extras->skip_to = ahead->n;
+    if (ahead->n < hub->ahead_n)
+        hub->ahead_n = ahead->n;
+}
+
+void ahead_begin(struct session *s, const struct position *position)
+{
+    s->extras->ahead = *position;
+    list_append(&session_hub(s)->ahead, &s->extras->in_ahead);
+    expect(s);
+}
+
+void ahead_drop(struct session *s)
+{
+    if (session_is_ahead(s))
+        list_unlink(&s->extras->in_ahead);
+}
+
+/* There never was such a place. A plain client goes on with what comes. */
+static void ahead_lost(struct session *s)
+{
+    ahead_drop(s);
+    s->extras->skip_to = 0;
+    if (s->state == SESSION_LIVE && s->kind != SESSION_PLAIN)
+        session_close(s, CLOSE_EPOCH_CHANGED, -1);
+}
+
+void ahead_reached(struct hub *hub, const struct entry *entry)
+{
+    hub->ahead_n = UINT64_MAX;
+    list_for_each_safe (it, &hub->ahead) {
+        struct session *s = container_of(it, struct extras, in_ahead)->session;
+        const struct position *ahead = &s->extras->ahead;
+
+        if (ahead->epoch != hub->head.epoch || ahead->n > entry->n)
+            expect(s);
+        else if (ahead->n == entry->n && ahead->check == entry->check)
+            ahead_drop(s); /* this one it still skips */
+        else
+            ahead_lost(s);
+    }
+}
+
+void ahead_rebase(struct session *s)
+{
+    const struct position *head = &session_hub(s)->head;
+    struct position ahead = s->extras->ahead;
+
+    if (ahead.epoch != head->epoch) {
+        ahead_lost(s);
+    } else if (ahead.n > head->n) {
+        expect(s);
+    } else {
+        ahead_drop(s);
+        catchup_from(s, &ahead);
+    }
+}
+
+void ahead_judge(struct hub *hub)
+{
+    list_for_each_safe (it, &hub->ahead) {
+        struct session *s = container_of(it, struct extras, in_ahead)->session;
+
+        if (s->extras->ahead.epoch != hub->head.epoch)
+            ahead_lost(s);
+    }
+}

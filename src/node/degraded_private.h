@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* degraded_private.h: what the files of degraded share, and nobody else. */
+#ifndef NODE_DEGRADED_PRIVATE_H
+#define NODE_DEGRADED_PRIVATE_H
+
+#include "node/bus_outbox.h"
+#include "node/degraded.h"
+
+struct degraded {
+    struct degraded_settings settings;
+    struct broadcast *broadcast;
+    struct broker *broker;
+    struct degraded_port port;
+    struct bus_outbox outbox;
+    struct list unanswered; /* batches, in order of acceptance */
+    /* Invariant: while ok, nothing of the outbox was delivered alone; else all of it was. */
+    bool ok, ready, isolated;
+    bool told;                  /* of the outage at hand */
+    bool following;             /* from the stand to ready: entries are read late */
+    bool holding;               /* batches are not answered while their list is walked */
+    bool sending;               /* the broker may answer before it returns */
+    int64_t away_ms, outage_ms; /* since when */
+    int64_t retry_ms;           /* nothing is sent before then */
+    int64_t slow_ms;            /* when an event last came back late */
+    int64_t look_ms;            /* when to see again whether it is quick */
+    struct list flights;        /* batches given to the broker, in order */
+    size_t flights_bytes, flights_count;
+    uint64_t ticket, epoch, seen_n, alone_serial;
+    uint64_t turns, turns_announced; /* of the broadcast: given, and over */
+    uint64_t alone, sent, caught_up, reconnects, outages;
+    uint64_t outage_sent, outage_caught_up; /* of before this outage */
+};
+
+/* degraded.c */
+void degraded_begin(struct degraded *d, struct bytes why, struct now now);
+void degraded_try_end(struct degraded *d, struct now now);
+void degraded_delivered(struct degraded *d, struct outbox_item *item);
+void degraded_answer_ready(struct degraded *d);
+void degraded_answer(struct degraded *d, struct outbox_batch *batch, int error,
+                     unsigned failed_index);
+/* The same, and nothing of it is sent or delivered. */
+void degraded_refuse(struct degraded *d, struct outbox_batch *batch, int error,
+                     unsigned failed_index);
+void degraded_deliver_alone(struct degraded *d, struct outbox_batch *batch);
+/* It will not come back. */
+void degraded_drop(struct degraded *d, struct outbox_item *item);
+/* What had waited for one of this batch, which was refused, goes its own way. */
+void degraded_untwin(struct degraded *d, struct outbox_batch *refused);
+
+/* degraded_send.c: the outbox to the broker. */
+void degraded_send(struct degraded *d, struct now now);
+void degraded_forget_flights(struct degraded *d);
+
+#endif

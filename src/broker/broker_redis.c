@@ -8,7 +8,7 @@
 #include "broker/redis_fleet.h"
 #include "mcp_auth/error.h"
 
-#define EXPIRE_EVERY_MS 3600000
+#define HOUSE_EVERY_MS 3600000
 
 struct redis_fleet *fleet_of(struct broker *broker)
 {
@@ -67,6 +67,11 @@ void fleet_look(struct redis_fleet *fleet)
     fleet->port.on_ready(fleet->port.owner);
 }
 
+int64_t fleet_patience_ms(const struct redis_fleet *fleet)
+{
+    return FLEET_ANSWER_MS + (int64_t)(fleet->flying_bytes / FLEET_BYTES_PER_MS);
+}
+
 static void on_up(void *owner)
 {
     struct fleet_end *end = owner;
@@ -86,6 +91,8 @@ static void on_down(void *owner, struct bytes why)
 {
     struct fleet_end *end = owner;
 
+    if (end == &end->fleet->ends[FLEET_FOLLOWER])
+        fleet_read_less(end->fleet);
     fleet_fall(end->fleet, why);
 }
 
@@ -135,17 +142,16 @@ static int64_t look_at_the_clock(struct redis_fleet *fleet)
         fleet->watch_at_ms = fleet->now.mono_ms + FLEET_WATCH_MS;
         fleet_watch_epoch(fleet);
     }
-    if (fleet->ready && fleet->fence_ms > 0 && !fleet->expiring &&
-        fleet->now.mono_ms >= fleet->expire_at_ms) {
-        bool first = fleet->expire_at_ms == 0; /* not at once: a fleet may have started together */
+    if (fleet->ready && !fleet->expiring && fleet->now.mono_ms >= fleet->house_at_ms) {
+        bool first = fleet->house_at_ms == 0; /* not at once: a fleet may have started together */
 
         fleet->random->fill(fleet->random->owner, &jitter, sizeof jitter);
-        fleet->expire_at_ms = fleet->now.mono_ms + EXPIRE_EVERY_MS / 2 + jitter % EXPIRE_EVERY_MS;
+        fleet->house_at_ms = fleet->now.mono_ms + HOUSE_EVERY_MS / 2 + jitter % HOUSE_EVERY_MS;
         if (!first)
-            fleet_fences_expire(fleet);
+            fleet_keep_house(fleet);
     }
     return fleet->watching ? INT64_MAX
-                           : fleet->watch_at_ms; /* never later than expire_at_ms + 500 */
+                           : fleet->watch_at_ms; /* never later than house_at_ms + 500 */
 }
 
 static int64_t fleet_advance(struct broker *broker, struct now now)

@@ -45,11 +45,12 @@ void fleet_stand(struct redis_fleet *fleet, enum stand_kind kind, uint64_t epoch
     fleet_look(fleet);
 }
 
-static void common_ask(struct redis_fleet *fleet, uint64_t upto_n);
+static void common_ask(struct redis_fleet *fleet, struct bytes upto);
 
 static void on_common(void *owner, uint64_t tag, const struct redis_reply *reply)
 {
     struct redis_fleet *fleet = fleet_answered(owner);
+    char next[FLEET_ID_SIZE + 1] = "("; /* behind the last one of these */
     struct stored_entry entry = {0};
     uint64_t check;
 
@@ -65,29 +66,27 @@ static void on_common(void *owner, uint64_t tag, const struct redis_reply *reply
             fleet_fall_for(fleet, reply);
             return;
         }
-        if (entry.part != 0)
+        if (entry.part != 0) /* others' */
             continue;
-        if (!fleet->port.known(fleet->port.owner, entry.n, &check))
-            break;
+        if (!fleet->port.known(fleet->port.owner, entry.n, &check)) {
+            fleet_stand(fleet, STAND_LOST_TAIL, fleet->next_epoch, 0);
+            return;
+        }
         if (position_check(fleet->epoch, entry.n, entry.fields.tenant, entry.fields.id) == check) {
             fleet_stand(fleet, STAND_LOST_TAIL, fleet->next_epoch, entry.n);
             return;
         }
-        if (entry.n <= 1)
-            break;
-        if (i + 1 == reply->count) {
-            common_ask(fleet, entry.n - 1);
-            return;
-        }
     }
-    fleet_stand(fleet, STAND_LOST_TAIL, fleet->next_epoch, 0);
+    if (reply->count > 0)
+        common_ask(fleet, (struct bytes){next, 1 + fleet_id(next + 1, entry.n, entry.part).size});
+    else
+        fleet_stand(fleet, STAND_LOST_TAIL, fleet->next_epoch, 0);
 }
 
-static void common_ask(struct redis_fleet *fleet, uint64_t upto_n)
+static void common_ask(struct redis_fleet *fleet, struct bytes upto)
 {
-    char upto[FLEET_NUMBER_SIZE];
     struct bytes args[] = {
-        BYTES("XREVRANGE"), fleet->keys.stream, fleet_number(upto, upto_n),
+        BYTES("XREVRANGE"), fleet->keys.stream, upto,
         BYTES("-"),         BYTES("COUNT"),     BYTES(COMMON_CHUNK),
     };
 
@@ -98,12 +97,13 @@ static void common_ask(struct redis_fleet *fleet, uint64_t upto_n)
 static void common_find(struct redis_fleet *fleet, uint64_t epoch)
 {
     uint64_t upto_n = fleet->seen_n < fleet->last_n ? fleet->seen_n : fleet->last_n;
+    char upto[FLEET_NUMBER_SIZE];
 
     fleet->next_epoch = epoch;
     if (upto_n == 0 || fleet->seen_first_n == 0 || upto_n < fleet->seen_first_n)
         fleet_stand(fleet, STAND_LOST_TAIL, epoch, 0);
     else
-        common_ask(fleet, upto_n);
+        common_ask(fleet, fleet_number(upto, upto_n));
 }
 
 static void on_epoch_begun(void *owner, uint64_t tag, const struct redis_reply *reply)
@@ -166,6 +166,6 @@ void fleet_watch_epoch(struct redis_fleet *fleet)
     struct bytes args[] = {BYTES("HGET"), fleet->keys.epoch, BYTES("epoch")};
 
     fleet->watching = true;
-    fleet_send(fleet, FLEET_COMMAND, args, ARRAY_COUNT(args), FLEET_ANSWER_MS, on_epoch,
+    fleet_send(fleet, FLEET_COMMAND, args, ARRAY_COUNT(args), fleet_patience_ms(fleet), on_epoch,
                clock_mono_ns());
 }

@@ -46,8 +46,13 @@ class Copy:
         (self.folder / "objects").mkdir()
         subprocess.run([sys.executable, "tools/generate.py", "made"], cwd=self.folder, check=True,
                        stdout=subprocess.DEVNULL)
+        subprocess.run([sys.executable, "tools/embed_scripts.py", "made/embedded_scripts.c",
+                        *sorted(str(p.relative_to(self.folder))
+                                for p in (self.folder / "src/broker/scripts").glob("*.lua"))],
+                       cwd=self.folder, check=True)
         self.core = sorted(str(p.relative_to(self.folder)) for room in ROOMS
                            for p in (self.folder / "src" / room).glob("*.c")) + MORE
+        self.core.append("made/embedded_scripts.c")
         self.sim = sorted(str(p.relative_to(self.folder))
                           for p in (self.folder / "tests/sim").glob("*.c"))
         self.unit = sorted(str(p.relative_to(self.folder)) for room in ROOMS

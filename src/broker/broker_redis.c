@@ -67,6 +67,11 @@ void fleet_look(struct redis_fleet *fleet)
     fleet->port.on_ready(fleet->port.owner);
 }
 
+int64_t fleet_patience_ms(const struct redis_fleet *fleet)
+{
+    return FLEET_ANSWER_MS + (int64_t)(fleet->flying_bytes / FLEET_BYTES_PER_MS);
+}
+
 static void on_up(void *owner)
 {
     struct fleet_end *end = owner;
@@ -86,6 +91,8 @@ static void on_down(void *owner, struct bytes why)
 {
     struct fleet_end *end = owner;
 
+    if (end == &end->fleet->ends[FLEET_FOLLOWER])
+        fleet_read_less(end->fleet);
     fleet_fall(end->fleet, why);
 }
 

@@ -84,7 +84,7 @@ static void scan(struct redis_fleet *fleet, struct bytes cursor, redis_answer_fn
         BYTES("HSCAN"), fleet->keys.fences, cursor, BYTES("COUNT"), BYTES(SCAN_COUNT),
     };
 
-    fleet_send(fleet, FLEET_COMMAND, args, ARRAY_COUNT(args), FLEET_ANSWER_MS, answer, 0);
+    fleet_send(fleet, FLEET_COMMAND, args, ARRAY_COUNT(args), fleet_patience_ms(fleet), answer, 0);
 }
 
 /* [cursor, [field, value, ...]] */
@@ -169,7 +169,7 @@ static int write_some(struct redis_fleet *fleet, const struct fence *fences, siz
             fleet_number(at, fences[i].not_before_ms > 0 ? (uint64_t)fences[i].not_before_ms : 0);
         at += args[used++].size;
     }
-    fleet_send(fleet, FLEET_COMMAND, args, used, FLEET_ANSWER_MS, on_written, 0);
+    fleet_send(fleet, FLEET_COMMAND, args, used, fleet_patience_ms(fleet), on_written, 0);
     free(memory);
     return 0;
 }
@@ -212,7 +212,7 @@ static int expire_some(struct redis_fleet *fleet, const struct redis_reply *list
             (int64_t)value < before_ms)
             args[used++] = list->elements[i].text;
     if (used > 5)
-        fleet_send(fleet, FLEET_COMMAND, args, used, FLEET_ANSWER_MS, on_written, 0);
+        fleet_send(fleet, FLEET_COMMAND, args, used, fleet_patience_ms(fleet), on_written, 0);
     free(args);
     return 0;
 }
@@ -244,7 +244,8 @@ void fleet_fences_expire(struct redis_fleet *fleet)
     struct bytes refresh[] = {BYTES("PEXPIRE"), fleet->keys.writer, BYTES(FLEET_WRITER_MS)};
 
     /* Who publishes nothing for a day must not be taken for stale. */
-    fleet_send(fleet, FLEET_COMMAND, refresh, ARRAY_COUNT(refresh), FLEET_ANSWER_MS, on_written, 0);
+    fleet_send(fleet, FLEET_COMMAND, refresh, ARRAY_COUNT(refresh), fleet_patience_ms(fleet),
+               on_written, 0);
     fleet->expiring = true;
     scan(fleet, BYTES("0"), on_expiring);
 }

@@ -12,7 +12,8 @@
 
 /* An answer that is later than this means a server that stands still. */
 #define FLEET_ANSWER_MS 1000
-#define FLEET_WATCH_MS 500 /* between two looks at the epoch, and how long one XREAD waits */
+#define FLEET_BYTES_PER_MS 1024 /* the slowest network that is thought of */
+#define FLEET_WATCH_MS 500      /* between two looks at the epoch, and how long one XREAD waits */
 #define FLEET_BACKOFF_FIRST_MS 100
 #define FLEET_BACKOFF_MAX_MS 1000
 #define FLEET_SHARDS "1"
@@ -67,13 +68,15 @@ struct redis_fleet {
     bool standing, listening, fences_known, ready; /* since the attach */
 
     bool reading;               /* an XREAD is under way, or what it brought is being asked about */
-    unsigned read_count;        /* entries to ask for: few large ones or many small ones */
+    size_t read_bytes;          /* what one read should bring at most */
+    unsigned read_count;        /* entries to ask for by that, as the last ones were; 0: none */
     uint64_t read_n, read_part; /* the id behind which to read: last_n, but for others' entries */
     uint64_t hole_end_n;        /* the number behind a hole that was seen */
     uint64_t hole_upto_n;       /* numbers below it are missing in the stream for good */
 
-    struct list batches; /* under way, in order */
-    size_t batches_bytes;
+    struct list batches;  /* under way, in order */
+    size_t batches_bytes; /* of memory here */
+    size_t flying_bytes;  /* of events on the wire */
 
     int64_t watch_at_ms, expire_at_ms;
     bool watching, expiring;
@@ -86,6 +89,10 @@ void fleet_fall(struct redis_fleet *fleet, struct bytes why);
 /* The same for an answer: an error's own text, or that it is none we know. */
 void fleet_fall_for(struct redis_fleet *fleet, const struct redis_reply *reply);
 void fleet_fall_for_error(struct redis_fleet *fleet, int error); /* MCP_AUTH_E_* */
+
+/* How long an answer on the command link may take, behind the events that are on their way. A server
+ * that stands still is noticed by the follower, however much that is. */
+int64_t fleet_patience_ms(const struct redis_fleet *fleet);
 
 /* Sends on one link; falls when it cannot. `answer` gets the fleet_end as its owner. */
 void fleet_send(struct redis_fleet *fleet, enum fleet_link which, const struct bytes *args,
@@ -107,6 +114,8 @@ void fleet_watch_epoch(struct redis_fleet *fleet);
 
 /* redis_follow.c: goes on reading, when there is nothing to wait for. */
 void fleet_follow(struct redis_fleet *fleet);
+/* It failed while reading: smaller bites, for a network that takes long for large ones. */
+void fleet_read_less(struct redis_fleet *fleet);
 
 /* redis_entry.c */
 struct stored_entry {

@@ -18,7 +18,7 @@
 struct sent {
     struct list in_order;
     uint64_t ticket, sent_ns;
-    size_t bytes; /* what Redis has to answer for */
+    size_t bytes, wire_bytes; /* of this, and of the events' texts */
     unsigned count;
     struct publish_answer *answers; /* `count`, behind the events */
     struct event *events[];
@@ -35,6 +35,7 @@ static void sent_free(struct redis_fleet *fleet, struct sent *sent)
 {
     list_unlink(&sent->in_order);
     fleet->batches_bytes -= sent->bytes;
+    fleet->flying_bytes -= sent->wire_bytes;
     for (unsigned i = 0; i < sent->count; i++)
         event_unref(sent->events[i]);
     free(sent);
@@ -212,10 +213,13 @@ static int sent_new(struct redis_fleet *fleet, const struct broker_batch *batch,
                           .bytes = sizeof *sent + events + batch->count * sizeof *sent->answers,
                           .count = batch->count};
     sent->answers = (struct publish_answer *)(void *)((char *)(sent + 1) + events);
-    for (unsigned i = 0; i < batch->count; i++)
+    for (unsigned i = 0; i < batch->count; i++) {
         sent->events[i] = event_ref(batch->events[i]);
+        sent->wire_bytes += batch->events[i]->json.size;
+    }
     list_append(&fleet->batches, &sent->in_order);
     fleet->batches_bytes += sent->bytes;
+    fleet->flying_bytes += sent->wire_bytes;
     *ret = sent;
     return 0;
 }
@@ -255,6 +259,7 @@ void fleet_publish(struct broker *broker, const struct broker_batch *batch, int6
     put_head(&command, fleet, batch, wall_ms);
     for (unsigned i = 0; i < batch->count; i++)
         put_event(&command, fleet, batch->events[i]);
-    fleet_send(fleet, FLEET_COMMAND, command.args, command.count, FLEET_ANSWER_MS, on_published, 0);
+    fleet_send(fleet, FLEET_COMMAND, command.args, command.count, fleet_patience_ms(fleet),
+               on_published, 0);
     free(memory);
 }

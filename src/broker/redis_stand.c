@@ -166,6 +166,6 @@ void fleet_watch_epoch(struct redis_fleet *fleet)
     struct bytes args[] = {BYTES("HGET"), fleet->keys.epoch, BYTES("epoch")};
 
     fleet->watching = true;
-    fleet_send(fleet, FLEET_COMMAND, args, ARRAY_COUNT(args), FLEET_ANSWER_MS, on_epoch,
+    fleet_send(fleet, FLEET_COMMAND, args, ARRAY_COUNT(args), fleet_patience_ms(fleet), on_epoch,
                clock_mono_ns());
 }

@@ -397,6 +397,14 @@ void redis_bus_wait(struct node *node)
             ;
 }
 
+void redis_bus_hang_up(struct node *node)
+{
+    if (!node->degraded)
+        return;
+    broker_free(node->broker);
+    node->broker = NULL;
+}
+
 void redis_bus_done(struct node *node)
 {
     degraded_free(node->degraded);

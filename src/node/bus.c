@@ -134,8 +134,6 @@ void bus_stop(struct node *node)
     pthread_join(node->thread, NULL);
     redis_bus_hang_up(node); /* its sockets are in this loop */
     loop_unwatch(&node->loop, &node->bell);
-    broker_free(node->broker); /* its connections are watched by the loop */
-    node->broker = NULL;
     loop_done(&node->loop);
     node->running = false;
 }

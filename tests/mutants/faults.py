@@ -381,7 +381,7 @@ FAULTS = [
      "closed = 0;",
      "a revoked token stays connected", ["unit:enforce_control"]),
     ("src/model/event.h",
-     "return event->has_fence || event->control != CONTROL_NONE;",
+     "return event->has_fence || event->control == CONTROL_DISCONNECT;",
      "return event->has_fence;",
      "a disconnection has no effect phase", ["unit:event_control"]),
     ("src/hub/list.c",

@@ -166,10 +166,14 @@ class Judge:
     def order_holds(self, walk):
         """Positions never go back; a new place of the bus is beyond every earlier one."""
         last = None
+        # Who is ahead of this instance gets what it delivered alone under the place it asked for,
+        # which may be that very event's on the bus.
+        asked = walk.connection.asked and place(walk.connection.asked)[:2]
         by_index = {index: by_bus for index, _, _, _, by_bus in walk.events}
         for index, epoch, n in walk.places:
             if last and last[0] == epoch:
-                if n < last[1] or (n == last[1] and by_index.get(index)):
+                if n < last[1] or (n == last[1] and by_index.get(index) and
+                                   (epoch, n) != asked):
                     what = walk.connection.frames[index][1]
                     self.say("order", f"{walk.name}: {what.get('id', what['type'])} at {n} "
                              f"after {last[1]}")

@@ -15,7 +15,7 @@ NAMES = "ABC"
 # Written before it is answered, and never put off behind a flush: kill -9 loses nothing.
 MORE = ["--appendfsync", "no", "--auto-aof-rewrite-percentage", "0",
         "--repl-diskless-sync-delay", "0"]
-SETTINGS = {"WEBSOCKET_HEARTBEAT_INTERVAL": 5, "WEBSOCKET_MAX_CONNECTIONS": 5000,
+SETTINGS = {"MCP_AUTH_LOG_LEVEL": "warning", "WEBSOCKET_HEARTBEAT_INTERVAL": 5, "WEBSOCKET_MAX_CONNECTIONS": 5000,
             "WEBSOCKET_RATE_LIMIT_MESSAGES": 100000, "MCP_AUTH_HISTORY_EVENTS": 1000000}
 
 

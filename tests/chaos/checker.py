@@ -60,7 +60,8 @@ class Judge:
     def _index(self):
         """{epoch: {(tenant, user) or (tenant, None) for administrators: sorted numbers}}"""
         found = {}
-        for epoch, entries in self.streams.items():
+        for epoch in self.streams:
+            entries = self._certain(epoch)
             index = found[epoch] = collections.defaultdict(list)
             for n in sorted(entries):
                 tenant, name, kind = entries[n][:3]
@@ -71,6 +72,12 @@ class Judge:
                     index[tenant, user].append(n)
                 index[tenant, None].append(n)
         return found
+
+    def _certain(self, epoch):
+        """The entries of an epoch, but for those whose place may have had two events."""
+        if self.lossless or epoch == self.record.last[0]:
+            return self.streams.get(epoch, {})
+        return self.record.before.get(epoch, {})
 
     def run(self):
         self.streams_are_whole()
@@ -199,9 +206,9 @@ class Judge:
         spans = self._spans(first, walk.places)
         privileged = self.authority.privileged_up_to(walk)
         for epoch, after, upto in spans:
-            entries = self.streams.get(epoch, {})
+            entries = self._certain(epoch)
             if not self.lossless and epoch != self.record.last[0]:
-                upto = self._common(epoch, upto, self.record.last[0]) or after
+                upto = self._before_loss(walk, epoch, after)
             own = self._between(epoch, (walk.client.tenant, walk.client.user), after, upto)
             owed = set(own)
             if privileged is not None:
@@ -233,6 +240,15 @@ class Judge:
         while n > 0 and (n not in before or n not in now or before[n][:2] != now[n][:2]):
             n -= 1
         return n or None
+
+    def _before_loss(self, walk, epoch, after):
+        """The last place of this epoch that came before anything of it was lost: behind it, two
+        events may have had one place, and its end is judged under the next epoch."""
+        ends = min([at for at in self.record.losses if at > self.record.born.get(epoch, 0)],
+                   default=0)
+        frames = walk.connection.frames
+        return max([n for index, e, n in walk.places if e == epoch and frames[index][0] < ends],
+                   default=after)
 
     def _between(self, epoch, who, after, upto):
         numbers = self.visible.get(epoch, {}).get(who, [])

@@ -74,10 +74,19 @@ class Judge:
         return found
 
     def _certain(self, epoch):
-        """The entries of an epoch, but for those whose place may have had two events."""
-        if self.lossless or epoch == self.record.last[0]:
+        """The entries of an epoch in which something was lost: what stood at a place first. For a
+        while the place may have been another event's, on an instance that had not seen the first."""
+        if self._is_last(epoch):
             return self.streams.get(epoch, {})
-        return self.record.before.get(epoch, {})
+        return {**self.streams.get(epoch, {}), **self.record.before.get(epoch, {})}
+
+    def _is_last(self, epoch):
+        return self.lossless or epoch == self.record.last[0]
+
+    def _stayed(self, epoch, n, entry):
+        """It stands there to this day, and nothing else ever did."""
+        return self._is_last(epoch) or entry == self.streams[epoch].get(n) == \
+            self.streams[self.record.last[0]].get(n)
 
     def run(self):
         self.streams_are_whole()
@@ -207,8 +216,7 @@ class Judge:
         privileged = self.authority.privileged_up_to(walk)
         for epoch, after, upto in spans:
             entries = self._certain(epoch)
-            if not self.lossless and epoch != self.record.last[0]:
-                upto = self._before_loss(walk, epoch, after)
+            sure = upto if self._is_last(epoch) else self._before_loss(walk, epoch, after)
             own = self._between(epoch, (walk.client.tenant, walk.client.user), after, upto)
             owed = set(own)
             if privileged is not None:
@@ -216,7 +224,8 @@ class Judge:
                     min(upto, privileged[1]) if privileged[0] == epoch else after
                 owed.update(self._between(epoch, (walk.client.tenant, None), after, limit))
             for n in sorted(owed):
-                if entries[n][1] not in walk.ids:
+                if entries[n][1] not in walk.ids and \
+                        (n <= sure or self._stayed(epoch, n, entries[n])):
                     self.say("missing", f"{walk.name}: {entries[n][1]} at {n}, "
                              f"of ({after}, {upto}]")
 

@@ -115,9 +115,12 @@ class Fleet:
 
     def lose(self):
         """Until an instance has noticed, a place may be taken twice: what stood there is kept."""
-        if self.epoch_seen in self.record.streams:
-            self.record.before.setdefault(self.epoch_seen,
-                                          dict(self.record.streams[self.epoch_seen]))
+        try:
+            self.read_stream(False)
+        except redis.RedisError:
+            pass
+        for n, entry in list(self.record.streams.get(self.epoch_seen, {}).items()):
+            self.record.before.setdefault(self.epoch_seen, {}).setdefault(n, entry)
         self.record.losses.append(time.time())
 
     def failover(self):

@@ -220,7 +220,7 @@ async def test_a_full_outbox_refuses_events_and_still_takes_revocations(launch, 
         taken += len(batch)
     assert refused_at is not None and refused_at.status == 503, refused_at
     assert refused_at.error["code"] == "outbox_full" and refused_at.error.get("retryable", True)
-    assert 30 << 20 < taken * 64000 < 96 << 20
+    assert 24 << 20 < taken * 64000 < 72 << 20  # an event may be kept in two views
     answer = server.request("POST", "/v1/revocations", json.dumps({"user_id": "u"}), admin("t"),
                             JSON)
     assert answer.status == 200, answer

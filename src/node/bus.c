@@ -132,7 +132,6 @@ void bus_stop(struct node *node)
     node->stop_note.run = stop_run;
     mailbox_put(&node->mailbox, &node->stop_note);
     pthread_join(node->thread, NULL);
-    redis_bus_hang_up(node); /* its sockets are in this loop */
     loop_unwatch(&node->loop, &node->bell);
     loop_done(&node->loop);
     node->running = false;

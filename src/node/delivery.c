@@ -232,8 +232,10 @@ static void port_rebase(void *owner, unsigned hub, const struct position *head, 
     const struct entry none = {0};
     struct delivery *delivery = delivery_for(owner, hub, &none);
 
-    delivery->head = *head;
-    delivery->lost = lost;
+    if (hub == 0) { /* it is theirs from the first post on */
+        delivery->head = *head;
+        delivery->lost = lost;
+    }
     post(delivery, hub, rebase_in_hub, false);
 }
 

@@ -142,7 +142,6 @@ void bus_log_event(struct node *node, const struct entry *entry);
 /* redis_bus.c: a broker that can be away, what it says, and what is done without it. */
 MUST_CHECK int redis_bus_new(struct node *node);
 MUST_CHECK int redis_bus_start(struct node *node); /* after the broadcast */
-void redis_bus_hang_up(struct node *node); /* when its thread has ended; before the loop is gone */
 void redis_bus_done(struct node *node);
 /* Does what is due; returns when it is to be called next. */
 int64_t redis_bus_advance(struct node *node);

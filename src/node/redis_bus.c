@@ -397,14 +397,6 @@ void redis_bus_wait(struct node *node)
             ;
 }
 
-void redis_bus_hang_up(struct node *node)
-{
-    if (!node->degraded)
-        return;
-    broker_free(node->broker);
-    node->broker = NULL;
-}
-
 void redis_bus_done(struct node *node)
 {
     degraded_free(node->degraded);

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# test_redis_plain.py: what another program PUBLISHes in Redis reaches everybody once, with its effect.
+# test_redis_plain_effects.py: what another program PUBLISHes in Redis reaches everybody once, with its effect.
 import asyncio
 import json
 

@@ -40,7 +40,6 @@ FAULTS = {
     "FAULT_DROP_DUPLICATE_EARLY": "OUTAGES=1 MOVES=0 RETRIES=1",
     "FAULT_BARE_PING": "OUTAGES=0 KILLS=1 MOVES=0",
     "FAULT_FENCES_READ_ONCE": "OUTAGES=0 KILLS=1 RESTARTS=1 MOVES=0 EVENTS=1 FENCE=1",
-    "FAULT_FENCES_NOT_READ": "OUTAGES=0 KILLS=0 RESTARTS=1 MOVES=0 FENCE=1",
 }
 
 
@@ -49,7 +48,8 @@ def check(name, words):
     with tempfile.TemporaryDirectory(prefix="mcp-auth-model-") as folder:
         subprocess.run(["spin", "-a", *(f"-D{word}" for word in words.split()), str(MODEL)],
                        cwd=folder, check=True, stdout=subprocess.DEVNULL)
-        subprocess.run(["cc", "-O2", "-w", "-DSAFETY", "-DCOLLAPSE", f"-DMEMLIM={MEMORY_MB}",
+        # Optimizing what spin writes takes longer than it saves.
+        subprocess.run(["cc", "-O0", "-w", "-DSAFETY", "-DCOLLAPSE", f"-DMEMLIM={MEMORY_MB}",
                         "-o", "pan", "pan.c"], cwd=folder, check=True)
         try:
             said = subprocess.run(["./pan", "-m100000"], cwd=folder, text=True, timeout=SECONDS,

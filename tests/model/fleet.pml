@@ -479,12 +479,10 @@ end:
             :: else ->
                 outbox[I].event[outbox[I].count] = e_;
                 outbox[I].count++;
-#ifndef FAULT_FENCE_LATE
                 if
                 :: e_ == FENCE -> fence[I] = true
                 :: else
                 fi;
-#endif
                 if
                 :: degraded[I] -> deliver_alone(I)
                 :: else
@@ -665,9 +663,7 @@ end:
                 :: past[I] = false
                 fi;
                 hub_rebase(I, 0);
-#ifndef FAULT_FENCES_NOT_READ
                 fences_exchange(I)
-#endif
             :: epoch[I] != 0 &&
                (epoch[I] != redis_epoch || stream_n < head[I] ||
                 CHECK(stream, head[I]) != CHECK(log[I].at, head[I])) ->

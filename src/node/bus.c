@@ -133,6 +133,8 @@ void bus_stop(struct node *node)
     mailbox_put(&node->mailbox, &node->stop_note);
     pthread_join(node->thread, NULL);
     loop_unwatch(&node->loop, &node->bell);
+    broker_free(node->broker); /* its connections are watched by the loop */
+    node->broker = NULL;
     loop_done(&node->loop);
     node->running = false;
 }

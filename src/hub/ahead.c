@@ -58,12 +58,14 @@ void ahead_reached(struct hub *hub, const struct entry *entry)
     }
 }
 
-void ahead_rebase(struct session *s)
+void ahead_rebase(struct session *s, enum rebase_kind kind)
 {
     const struct position *head = &session_hub(s)->head;
     struct position ahead = s->extras->ahead;
 
-    if (ahead.epoch != head->epoch) {
+    if (kind != REBASE_FIRST) {
+        session_close(s, CLOSE_BUS_GAP, 0);
+    } else if (ahead.epoch != head->epoch) {
         ahead_lost(s);
     } else if (ahead.n > head->n) {
         expect(s);

@@ -267,7 +267,7 @@ void catchup_begin_here(struct session *s);
 /* From where it is: the hub has passed it by. */
 void catchup_from(struct session *s, const struct position *cursor);
 /* The stream goes on elsewhere: what was asked is asked there. */
-void catchup_rebase(struct session *s);
+void catchup_rebase(struct session *s, enum rebase_kind kind);
 /* The identity changed: what was asked is stale. The session may be closed by it. */
 void catchup_again(struct session *s);
 void catchup_go_on(struct session *s); /* asks for the next slice when there is room for it */
@@ -280,7 +280,7 @@ void ahead_begin(struct session *s, const struct position *position);
 void ahead_drop(struct session *s); /* is not: fine */
 /* An entry that somebody waits for, before it is given: is it the one that they have had? */
 void ahead_reached(struct hub *hub, const struct entry *entry);
-void ahead_rebase(struct session *s);
+void ahead_rebase(struct session *s, enum rebase_kind kind);
 /* The bus is back: another epoch is of a stream that is not this one. */
 void ahead_judge(struct hub *hub);
 

@@ -77,6 +77,8 @@ struct hub_port {
      * hub_close_session. join is false without memory. Both may be NULL: no limit. */
     bool (*join)(void *owner, slot_handle session, const struct claims *claims, struct seat **ret);
     void (*part)(void *owner, struct seat *seat);
+    /* The last number that the stream is known to have had. May be NULL: what this hub was told. */
+    uint64_t (*stream_n)(void *owner);
 };
 
 struct outlet;
@@ -155,7 +157,7 @@ enum rebase_kind {
 void hub_rebase(struct hub *hub, const struct position *head, enum rebase_kind kind);
 void hub_resume_answer(struct hub *hub, const struct resume_answer *answer);
 /* When it is not ok any more, heartbeats say so within five seconds. When it is, a position of
- * another epoch is of none that will be. */
+ * another epoch is of none that will be; and soon so is one that the stream has not come to. */
 void hub_bus_state(struct hub *hub, enum bus_state state);
 /* Closes everybody 4206 and lets nobody in until it ends. */
 void hub_isolate(struct hub *hub, bool isolated);

@@ -46,6 +46,7 @@ struct extras {
     struct session *session;
     struct list in_ahead;
     struct position ahead; /* while in that list: what the client has had, and this hub not */
+    int64_t ahead_ms;      /* since when, or since the bus is ok */
     struct list in_leaving;
     struct event *leaving_for; /* counted */
     bool leaving_live;
@@ -116,6 +117,7 @@ struct hub {
     struct list leaving;
     struct list ahead;
     uint64_t ahead_n; /* of who is ahead by least, or less; UINT64_MAX: nobody */
+    int64_t judge_ms; /* of those who are ahead by a place that must be there by then */
     struct alones alones;
     bool isolated;
     bool hurrying; /* heartbeats are being pulled forward: of places from hurry_place on */
@@ -283,6 +285,8 @@ void ahead_reached(struct hub *hub, const struct entry *entry);
 void ahead_rebase(struct session *s, enum rebase_kind kind);
 /* The bus is back: another epoch is of a stream that is not this one. */
 void ahead_judge(struct hub *hub);
+/* A while later: so is a place that the stream has not come to. */
+void ahead_due(struct hub *hub);
 
 /* alone.c: what this instance delivers by itself while the bus is away. */
 void alones_done(struct alones *alones);

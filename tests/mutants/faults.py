@@ -453,4 +453,12 @@ FAULTS = [
      "        if (tag != GREETING_PING)\n            return;\n",
      "",
      "a connection is up before Redis has taken its last word", ["unit:test_redis_link.c"]),
+    ("src/model/position.c",
+     "put_u64(parts + 32, siphash(key, stored_by.data, stored_by.size));",
+     "put_u64(parts + 32, 0);",
+     "a place fits another storing of its event", ["unit:test_position"]),
+    ("src/broker/redis_entry.c",
+     'ret->ours = bytes_equal(values[V], BYTES("1"));',
+     "ret->ours = true;",
+     "an entry of another version is read as ours", ["unit:test_redis_entry"]),
 ]

@@ -168,7 +168,8 @@ uint64_t stage_append(struct stage *stage, struct sample sample)
         sample.time_ms = stage->now.wall_ms;
     entry->event = sample_event(sample);
     entry->n = n;
-    entry->check = position_check(STAGE_EPOCH, n, entry->event->tenant, entry->event->id);
+    entry->check =
+        position_check(STAGE_EPOCH, n, entry->event->tenant, entry->event->id, BYTES(""));
     stage->past_n = n;
     return n;
 }

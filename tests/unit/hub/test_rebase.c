@@ -111,7 +111,8 @@ TEST(a_catch_up_of_the_same_epoch_asks_again)
     resume_from(SESSION_CONTROL, 1);
     before = stage.asked;
     stage.past[5] = (struct entry){sample_event(news), 5, 0, 0};
-    stage.past[5].check = position_check(STAGE_EPOCH, 5, BYTES(""), stage.past[5].event->id);
+    stage.past[5].check =
+        position_check(STAGE_EPOCH, 5, BYTES(""), stage.past[5].event->id, BYTES(""));
     stage.past_n = 5;
     hub_rebase(stage.hub, &(struct position){STAGE_EPOCH, 5, stage.past[5].check}, false);
     CHECK_EQ(stage.asked_count, 2);

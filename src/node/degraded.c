@@ -140,7 +140,7 @@ void degraded_deliver_alone(struct degraded *d, struct outbox_batch *batch)
 
     d->holding = true; /* it is not to be answered, and gone, in the middle of this */
     for (unsigned i = 0; i < batch->count; i++)
-        if (batch->items[i].in)
+        if (batch->items[i].in && !batch->items[i].alone)
             deliver_alone(d, &batch->items[i]);
     d->holding = holding;
 }

@@ -10,6 +10,11 @@
 /* Lost entries that are looked at one by one; more are lost for everybody. */
 #define GONE_MAX 1024u
 
+static uint64_t lesser(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
 static void past_ends(struct follow *f)
 {
     f->past = false;
@@ -48,6 +53,16 @@ static bool tell_gone(struct follow *f, uint64_t common_n)
     return all;
 }
 
+/* The stream went away while it told again what hubs had been given, and the history is forgotten
+ * that could say whether it still has that. */
+static void told_again_ends(struct follow *f, uint64_t upto_n)
+{
+    f->rebase = REBASE_LOST;
+    f->past_upto_n = lesser(f->past_upto_n, upto_n);
+    if (f->last.n >= f->past_upto_n)
+        past_ends(f);
+}
+
 int follow_stand(struct follow *f, const struct broker_stand *stand)
 {
     int r = f->reserve(f->owner, 2);
@@ -58,20 +73,28 @@ int follow_stand(struct follow *f, const struct broker_stand *stand)
     degraded_stand(f->degraded, stand);
     switch (stand->kind) {
     case STAND_SAME: /* also in the middle of the past */
+        if (f->past && f->reload)
+            told_again_ends(f, stand->upto_n);
         break;
     case STAND_FIRST:
         f->reload = false;
         past_begins(f, &stand->after, stand->upto_n, REBASE_FIRST);
         break;
     case STAND_GAP:
+        if (f->past) { /* its old end was trimmed while it was read */
+            past_begins(f, &stand->after, lesser(f->past_upto_n, stand->upto_n), REBASE_LOST);
+            break;
+        }
         f->last = stand->after;
         f->rebase = REBASE_LOST;
         past_ends(f);
         break;
     case STAND_LOST_TAIL:
-        /* A past that is not over was given to nobody. */
+        /* A past that is not over was given to nobody, unless it was told again. */
         if (!f->past)
             rebase = tell_gone(f, stand->common_n) ? REBASE_TAIL : REBASE_LOST;
+        if ((f->past && f->reload) || stand->after.n > stand->common_n)
+            rebase = REBASE_LOST; /* also what was between and is trimmed */
         f->reload = true;
         past_begins(f, &stand->after, stand->common_n, rebase);
         break;

@@ -189,7 +189,7 @@ REFUSING = {
     "full": (lambda c: c.config_set("maxmemory", "1"), lambda c: c.config_set("maxmemory", "0"),
              "OOM"),
     "a replica": (lambda c: c.execute_command("REPLICAOF", "127.0.0.1", "1"),
-                  lambda c: c.execute_command("REPLICAOF", "NO", "ONE"), "READONLY"),
+                  lambda c: c.execute_command("REPLICAOF", "NO", "ONE"), "READONLY|UNBLOCKED"),
     "without permission": (
         lambda c: c.execute_command("ACL", "SETUSER", "default", "-xadd", "-evalsha", "-eval"),
         lambda c: c.execute_command("ACL", "SETUSER", "default", "+@all"), "NOPERM|NOAUTH"),

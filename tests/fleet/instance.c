@@ -335,6 +335,7 @@ static void bus_start(struct instance *i)
     struct broker_port port = broker_port;
     struct degraded_settings settings = {.deadline_ms = f->deadline_ms,
                                          .isolation_ms = f->isolation_ms,
+                                         .dedupe_ms = INT64_MAX / 4,
                                          .bytes_max = 1 << 26};
     struct degraded_port degraded_port = {.reserve = reserve,
                                           .answered = publish_answered,

@@ -144,7 +144,7 @@ static enum batch_result take(struct broker_memory *memory, const struct event *
     }
     ret->outcome = PUBLISH_TAKEN;
     at->n = *last_n + 1;
-    at->check = position_check(memory->epoch, at->n, event->tenant, event->id);
+    at->check = position_check(memory->epoch, at->n, event->tenant, event->id, BYTES(""));
     if (event->id_given && remember(memory, event, at, wall_ms) < 0)
         return BATCH_FAILED;
     *last_n = at->n;

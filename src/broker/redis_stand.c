@@ -78,7 +78,8 @@ static void on_common(void *owner, uint64_t tag, const struct redis_reply *reply
             fleet_stand(fleet, STAND_LOST_TAIL, fleet->next_epoch, 0);
             return;
         }
-        if (position_check(fleet->epoch, entry.n, entry.fields.tenant, entry.fields.id) == check) {
+        if (position_check(fleet->epoch, entry.n, entry.fields.tenant, entry.fields.id,
+                           entry.stored_by) == check) {
             fleet_stand(fleet, STAND_LOST_TAIL, fleet->next_epoch, entry.n);
             return;
         }
@@ -152,24 +153,27 @@ void fleet_stand_lost(struct redis_fleet *fleet, uint64_t epoch)
 static void on_epoch(void *owner, uint64_t tag, const struct redis_reply *reply)
 {
     struct redis_fleet *fleet = fleet_answered(owner);
+    const struct redis_reply *part = reply->elements;
     uint64_t epoch;
 
     if (!fleet)
         return;
     fleet->watching = false;
     fleet->round_trip_ms = (int64_t)((clock_mono_ns() - tag) / 1000000);
-    if (reply->type == REDIS_ERROR)
+    if (reply->type != REDIS_ARRAY || reply->count != 2)
         fleet_fall_for(fleet, reply);
-    else if (reply->type != REDIS_STRING || fleet_epoch_read(reply->text, &epoch) < 0)
+    else if (part[0].type != REDIS_STRING || fleet_epoch_read(part[0].text, &epoch) < 0)
         fleet_fall(fleet, BYTES("the stream is gone"));
     else if (epoch != fleet->epoch)
         fleet_fall(fleet, BYTES("the stream has begun another epoch"));
+    else
+        fleet_fences_version(fleet, &part[1]);
 }
 
 /* An empty stream looks like a quiet one to who waits for its next entry. */
 void fleet_watch_epoch(struct redis_fleet *fleet)
 {
-    struct bytes args[] = {BYTES("HGET"), fleet->keys.epoch, BYTES("epoch")};
+    struct bytes args[] = {BYTES("HMGET"), fleet->keys.epoch, BYTES("epoch"), BYTES("fences")};
 
     fleet->watching = true;
     fleet_send(fleet, FLEET_COMMAND, args, ARRAY_COUNT(args), fleet_patience_ms(fleet), on_epoch,

@@ -28,15 +28,17 @@ static uint64_t get_u64(const uint8_t *from)
 /* A fixed key: the check must be equal on every instance, and guards against lost histories, not
  * against forgers (a position gives nobody the right to see anything). Of the two texts only the
  * hashes go in, so that no two pairs run together whatever they hold. */
-uint64_t position_check(uint64_t epoch, uint64_t n, struct bytes tenant, struct bytes event_id)
+uint64_t position_check(uint64_t epoch, uint64_t n, struct bytes tenant, struct bytes event_id,
+                        struct bytes stored_by)
 {
     static const uint8_t key[16] = "mcp-auth place 1";
-    uint8_t parts[32];
+    uint8_t parts[40];
 
     put_u64(parts, epoch);
     put_u64(parts + 8, n);
     put_u64(parts + 16, siphash(key, tenant.data, tenant.size));
     put_u64(parts + 24, siphash(key, event_id.data, event_id.size));
+    put_u64(parts + 32, siphash(key, stored_by.data, stored_by.size));
     return siphash(key, parts, sizeof parts);
 }
 

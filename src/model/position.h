@@ -16,8 +16,11 @@ struct position {
 
 #define POSITION_SIZE 32 /* 24 bytes, big-endian, as base64url */
 
-/* A hash of the event at n, equal on every instance. */
-uint64_t position_check(uint64_t epoch, uint64_t n, struct bytes tenant, struct bytes event_id);
+/* A hash of the event at n, equal on every instance. `stored_by` tells one storing of it from another:
+ * what a stream has lost may be published once more, under the same id and the same number, while
+ * what stood before it has become something else. */
+uint64_t position_check(uint64_t epoch, uint64_t n, struct bytes tenant, struct bytes event_id,
+                        struct bytes stored_by);
 void position_write(const struct position *position, char ret[POSITION_SIZE]);
 MUST_CHECK int position_read(struct bytes text, struct position *ret); /* MCP_AUTH_E_INVALID */
 

@@ -18,16 +18,17 @@ static uint64_t lesser(uint64_t a, uint64_t b)
 static void past_ends(struct follow *f)
 {
     f->past = false;
-    broadcast_rebase(f->broadcast, &f->last, f->lost);
+    broadcast_rebase(f->broadcast, &f->last, f->rebase);
 }
 
 /* What follows is history until upto_n. */
-static void past_begins(struct follow *f, const struct position *after, uint64_t upto_n, bool lost)
+static void past_begins(struct follow *f, const struct position *after, uint64_t upto_n,
+                        enum rebase_kind rebase)
 {
     f->last = *after;
     f->past = true;
     f->past_upto_n = upto_n;
-    f->lost = lost;
+    f->rebase = rebase;
     broadcast_reset(f->broadcast, after);
     if (after->n >= upto_n)
         past_ends(f);
@@ -56,7 +57,7 @@ static bool tell_gone(struct follow *f, uint64_t common_n)
  * that could say whether it still has that. */
 static void told_again_ends(struct follow *f, uint64_t upto_n)
 {
-    f->lost = true;
+    f->rebase = REBASE_LOST;
     f->past_upto_n = lesser(f->past_upto_n, upto_n);
     if (f->last.n >= f->past_upto_n)
         past_ends(f);
@@ -65,7 +66,7 @@ static void told_again_ends(struct follow *f, uint64_t upto_n)
 int follow_stand(struct follow *f, const struct broker_stand *stand)
 {
     int r = f->reserve(f->owner, 2);
-    bool lost;
+    enum rebase_kind rebase = f->rebase;
 
     if (r < 0)
         return r;
@@ -77,23 +78,28 @@ int follow_stand(struct follow *f, const struct broker_stand *stand)
         break;
     case STAND_FIRST:
         f->reload = false;
-        past_begins(f, &stand->after, stand->upto_n, false);
+        past_begins(f, &stand->after, stand->upto_n, REBASE_FIRST);
         break;
     case STAND_GAP:
         if (f->past) { /* its old end was trimmed while it was read */
-            past_begins(f, &stand->after, lesser(f->past_upto_n, stand->upto_n), true);
+            past_begins(f, &stand->after, lesser(f->past_upto_n, stand->upto_n), REBASE_LOST);
             break;
         }
         f->last = stand->after;
-        f->lost = true;
+        f->rebase = REBASE_LOST;
         past_ends(f);
         break;
     case STAND_LOST_TAIL:
-        /* A past that is not over was given to nobody, unless it was told again. */
-        lost = f->past ? f->lost || f->reload : !tell_gone(f, stand->common_n);
-        lost |= stand->after.n > stand->common_n; /* what was between is trimmed */
+        /* A past that is not over was given to nobody, unless it was told again. Between `common_n`
+         * and `after` all is trimmed. */
+        if (!f->past)
+            rebase = tell_gone(f, stand->common_n) && stand->after.n <= stand->common_n
+                         ? REBASE_TAIL
+                         : REBASE_LOST;
+        else if (f->reload)
+            rebase = REBASE_LOST;
         f->reload = true;
-        past_begins(f, &stand->after, stand->common_n, lost);
+        past_begins(f, &stand->after, stand->common_n, rebase);
         break;
     }
     return 0;

@@ -239,11 +239,10 @@ static void published(struct broker_sim *b, const struct request *q)
         *at = (struct position){q->epoch, at->n, truth_check(q->epoch, truth_up(t, q->tip, at->n))};
         stats.duplicates += q->answers[i].outcome == PUBLISH_DUPLICATE;
     }
-    b->port.on_answer(b->port.owner,
-                      &(struct batch_answer){.ticket = q->ticket,
-                                             .result = BATCH_TAKEN,
-                                             .answers = q->answers,
-                                             .count = q->count});
+    b->port.on_answer(b->port.owner, &(struct batch_answer){.ticket = q->ticket,
+                                                            .result = BATCH_TAKEN,
+                                                            .answers = q->answers,
+                                                            .count = q->count});
 }
 
 static void fences(struct broker_sim *b, const struct request *q)

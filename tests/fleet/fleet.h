@@ -88,7 +88,8 @@ struct mail {
     struct entry entry;
     uint64_t serial;
     struct position head;
-    bool lost;
+    enum rebase_kind rebase;
+    bool ok, isolated;
     struct resume_answer answer;
     struct resume_request request;
     char *keys_text;
@@ -109,11 +110,11 @@ struct instance {
         struct instance *instance;
         unsigned hub;
         struct list urgent, mail; /* to the hub */
-        bool noted;
-        uint64_t epoch; /* of its head */
+        uint64_t epoch;           /* of its head */
     } places[HUBS_MAX];
     struct list mail; /* to the bus thread */
-    bool ok, isolated, met;
+    bool ok, isolated;
+    uint64_t told_n; /* the last number that Redis has spoken of */
 };
 
 struct person {
@@ -198,7 +199,8 @@ struct stats {
 extern struct stats stats;
 
 void fleet_must(int r);
-void fleet_trace(const struct fleet *f, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void fleet_trace(const struct fleet *f, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /* redis.c */
 void redis_open(struct fleet *f);

@@ -54,8 +54,7 @@ static void new_token(struct person *p)
 
 static void sign_in(struct person *p)
 {
-    static const char *const filters[] = {
-        "", ",\"subscribe\":{\"min_security_level\":\"MEDIUM\"}"};
+    static const char *const filters[] = {"", ",\"subscribe\":{\"min_security_level\":\"MEDIUM\"}"};
     char token[SIM_TOKEN_SIZE], text[SIM_TOKEN_SIZE + 300], position[64] = "";
 
     token_make(token, &p->token, TOKEN_GOOD);

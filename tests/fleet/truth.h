@@ -50,7 +50,7 @@ struct connection {
     int64_t iat_ms, since_ms;
     bool asked;
     uint64_t asked_epoch, epoch; /* of what it was told last */
-    int base, at; /* nodes; at: what it was told last; -1: it was not told */
+    int base, at;                /* nodes; at: what it was told last; -1: it was not told */
     bool base_new;
     unsigned rebases; /* of its instance when it began */
     unsigned char had[FACTS_MAX];
@@ -96,8 +96,7 @@ void truth_announced(struct truth *t, unsigned instance, unsigned hub, uint64_t 
                      uint64_t epoch);
 void truth_rebased(struct truth *t, unsigned instance, unsigned hub, uint64_t epoch, uint64_t n,
                    uint64_t check, bool first);
-void truth_fence(struct truth *t, unsigned instance, unsigned hub,
-                 const struct fence_there *fence);
+void truth_fence(struct truth *t, unsigned instance, unsigned hub, const struct fence_there *fence);
 
 /* Of whom who and where is filled in; `position` is empty, or what it asks with. */
 void truth_connected(struct truth *t, unsigned person, const char *position);

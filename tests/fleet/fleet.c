@@ -49,7 +49,9 @@ static void fleet_open(struct fleet *f, uint64_t seed)
     f->now = (struct now){.mono_ms = 1000000, .wall_ms = 1790000000000};
     f->truth.gentle = dice_chance(&f->dice, 30);
     f->history_events = f->truth.gentle || dice_chance(&f->dice, 50) ? 5000 : 40;
-    f->deadline_ms = 100;
+    f->deadline_ms = dice_chance(&f->dice, 50) ? 100 : 3000;
+    f->busy = dice_chance(&f->dice, 50) ? 30 : 90;
+    f->repeats = 6;
     f->isolation_ms = !f->truth.gentle && dice_chance(&f->dice, 20) ? 20000 : 0;
     f->tokens = (struct token_rules){.claims = {BYTES("sub"), BYTES("name"), BYTES("roles"),
                                                 BYTES("permissions"), BYTES("tenant_id")},
@@ -96,6 +98,8 @@ static void pass_time(struct fleet *f, int64_t ms)
     }
 }
 
+static void settle(struct fleet *f, struct instance *i);
+
 static void disturb(struct fleet *f)
 {
     struct redis *r = &f->redis;
@@ -120,6 +124,8 @@ static void disturb(struct fleet *f)
         redis_trim(f);
     } else if (roll < 90) {
         pass_time(f, dice_between(&f->dice, 1000, 70000));
+    } else {
+        settle(f, f->instances[which]);
     }
     if (r->frozen && dice_chance(&f->dice, 50))
         broker_sim_give_up(f->instances[which]->broker);
@@ -130,7 +136,7 @@ static void step(struct fleet *f)
     struct instance *i = f->instances[dice_below(&f->dice, INSTANCES)];
     unsigned roll = dice_below(&f->dice, 1000);
 
-    if (roll < 90)
+    if (roll < f->busy)
         publish_something(f);
     else if (roll < 180)
         person_step(f, &f->people[dice_below(&f->dice, PEOPLE)]);
@@ -163,7 +169,21 @@ static bool work(struct fleet *f)
     return moved;
 }
 
-/* Has this hub taken, from whoever comes with an old token, what was withdrawn? */
+/* Whatever Redis does: who is live has what this instance accepted. */
+static void settle(struct fleet *f, struct instance *i)
+{
+    bool moved = true;
+
+    while (moved && !f->truth.problem[0]) {
+        moved = instance_bus_mail(i);
+        for (unsigned h = 0; h < i->hubs_count; h++)
+            moved |= instance_hub_mail(i, h);
+    }
+    stats.settled++;
+    if (!i->follow.past && broadcast_waiting(i->broadcast) == 0)
+        truth_settled(&f->truth, i->index);
+}
+
 static void check_fences(struct fleet *f, const struct instance *i)
 {
     size_t cursor = 0;

@@ -146,7 +146,7 @@ struct fleet {
     struct instance *instances[INSTANCES];
     struct person people[PEOPLE];
     struct asker askers[2 * FACTS_MAX];
-    unsigned askers_count, history_events, deadline_ms;
+    unsigned askers_count, history_events, deadline_ms, busy, repeats;
     int64_t isolation_ms;
     bool calm; /* nothing breaks any more */
     bool trace;
@@ -185,6 +185,7 @@ struct fleet {
     X(isolations)        \
     X(outages)           \
     X(quiets)            \
+    X(settled)           \
     X(closed_4002)       \
     X(closed_4102)       \
     X(closed_4206)       \

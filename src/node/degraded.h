@@ -21,6 +21,7 @@ struct degraded;
 struct degraded_settings {
     int64_t deadline_ms;  /* for an event to come back */
     int64_t isolation_ms; /* not ready for longer: isolated; 0: never */
+    int64_t dedupe_ms;    /* a given id within is a duplicate */
     size_t bytes_max;     /* of the outbox; control entries have as much again */
     uint8_t seed[16];
 };
@@ -60,6 +61,7 @@ struct degraded_stats {
     /* In all: events delivered alone; of those, come back; entries of others, read late. */
     uint64_t alone, sent, caught_up;
     uint64_t reconnects, outages;
+    size_t ids, ids_bytes; /* remembered, to know an event that comes again */
 };
 
 MUST_CHECK int degraded_new(struct degraded **ret, const struct degraded_settings *settings,

@@ -352,6 +352,7 @@ int redis_bus_start(struct node *node)
     struct degraded_settings settings = {
         .deadline_ms = node->settings->bus_deadline_ms,
         .isolation_ms = node->settings->max_isolation_ms,
+        .dedupe_ms = node->settings->dedupe_ms,
         .bytes_max = BUS_OUTBOX_BYTES_MAX,
     };
     struct degraded_port port = {
@@ -421,6 +422,8 @@ int64_t redis_bus_advance(struct node *node)
     count(&node->bus.caught_up, stats.caught_up);
     count(&node->bus.reconnects, stats.reconnects > 0 ? stats.reconnects - 1 : 0);
     count(&node->bus.outages, stats.outages);
+    count(&node->dedupe_ids, stats.ids);
+    count(&node->dedupe_bytes, stats.ids_bytes);
     return broker_ms < due_ms ? broker_ms : due_ms;
 }
 

@@ -13,6 +13,7 @@
 #define EPOCH UINT64_C(12)
 #define DEADLINE_MS 100
 #define ISOLATION_MS 5000
+#define DEDUPE_MS 60000
 #define HELD_MAX 64
 
 /* Everything that happened, in words: what was sent, told to the hub, answered. */
@@ -183,7 +184,7 @@ static inline void begin(size_t bytes_max)
                                  .changed = on_changed,
                                  .isolate = on_isolate,
                                  .refused = on_refused};
-    struct degraded_settings settings = {DEADLINE_MS, ISOLATION_MS, bytes_max, {4}};
+    struct degraded_settings settings = {DEADLINE_MS, ISOLATION_MS, DEDUPE_MS, bytes_max, {4}};
     struct history_limits limits = {1000, SIZE_MAX, INT64_MAX / 4};
 
     memset(&bus, 0, sizeof bus);

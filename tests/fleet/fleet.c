@@ -184,19 +184,24 @@ static void settle(struct fleet *f, struct instance *i)
         truth_settled(&f->truth, i->index);
 }
 
+/* What is stored, or was accepted by an instance that is still there. (A repetition elsewhere may
+ * have a later time, which its instance has for itself until Redis has it from there.) */
 static void check_fences(struct fleet *f, const struct instance *i)
 {
-    size_t cursor = 0;
-    unsigned count;
-    const struct fence *fences;
+    const struct truth *t = &f->truth;
+    bool seen[FACTS_MAX] = {false};
 
-    for (unsigned other = 0; other < INSTANCES; other++) {
-        cursor = 0;
-        while ((fences = fence_table_next(&f->instances[other]->fences, &cursor, &count)))
-            for (unsigned k = 0; k < count; k++)
-                if (!fence_table_holds(&i->fences, &fences[k]))
-                    truth_fail(&f->truth, "instance %u does not know a fence of %u", i->index,
-                               other);
+    for (int node = 1; node < t->nodes_count; node++) {
+        const struct event *event = f->redis.events[node];
+        const struct fact *fact = &t->facts[t->nodes[node].fact];
+        bool lives = truth_up(t, f->redis.tip, t->nodes[node].n) == node;
+
+        for (unsigned k = 0; k < INSTANCES; k++)
+            lives |= fact->accepted[k] && fact->life[k] == t->life[k];
+        if (lives && !seen[t->nodes[node].fact] && event->has_fence &&
+            !fence_table_holds(&i->fences, &event->fence))
+            truth_fail(&f->truth, "instance %u does not know the fence of %s", i->index, fact->id);
+        seen[t->nodes[node].fact] = true;
     }
 }
 

@@ -69,6 +69,8 @@ static void on_effect(void *owner, unsigned hub, const struct entry *entry, uint
     mail->entry = *entry;
     event_ref(entry->event);
     mail->serial = serial;
+    if (hub == 0 && entry->event->has_fence)
+        instance_add_fence(i, &entry->event->fence);
 }
 
 static void on_announce(void *owner, unsigned hub, const struct entry *entry)
@@ -348,6 +350,7 @@ static void bus_start(struct instance *i)
     struct broker_port port = broker_port;
     struct degraded_settings settings = {.deadline_ms = f->deadline_ms,
                                          .isolation_ms = f->isolation_ms,
+                                         .dedupe_ms = (int64_t)1 << 40,
                                          .bytes_max = 1 << 26};
     struct degraded_port degraded_port = {.reserve = reserve,
                                           .answered = publish_answered,

@@ -70,10 +70,7 @@ static void publish(struct fleet *f, int fact, unsigned instance)
         told->accepted[instance] = false; /* by one that is no more */
     told->asked[instance] = true;
     told->life[instance] = f->truth.life[instance];
-    if (event->has_fence) {
-        instance_add_fence(i, &event->fence);
-        stats.fences++;
-    }
+    stats.fences += event->has_fence;
     fleet_must(degraded_publish(i->degraded, &event, 1, asker, f->now, &failed_index));
     event_unref(event);
     stats.events++;

@@ -43,7 +43,7 @@ struct request {
 
 struct stored_fence {
     struct event *event; /* a reference; its fence */
-    int node;            /* which brought it; 0: it was written back */
+    int node;            /* which brought it, or was the last when it was written back */
 };
 
 /* Redis, as it is on its machine. */

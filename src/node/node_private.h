@@ -27,6 +27,8 @@ struct node_hub {
     struct latency latency; /* written by the loop's thread */
     struct note bus_note;   /* looks what the bus is now (bus_state.c) */
     atomic_bool bus_noted;  /* and is on its way */
+    unsigned delivered;     /* notes put in this turn of the bus thread, whose own these are */
+    bool owed_ring;         /* and nobody has rung for the last of them */
 };
 
 /* What hubs and statistics are told of a bus that can be away; written by the bus thread. */
@@ -111,6 +113,8 @@ struct node {
  * fail: two for each turn of the broadcast that has an event (its effect, and itself), one for any
  * other and for what is enforced out of turn. */
 MUST_CHECK int deliveries_reserve(struct node *node, size_t count);
+/* At the end of each turn of the bus thread: what was put quietly is rung for. */
+void deliveries_ring(struct node *node);
 void deliveries_done(struct node *node);
 extern const struct broadcast_port delivery_port; /* owner to be filled in */
 

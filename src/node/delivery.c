@@ -282,5 +282,6 @@ const struct broadcast_port delivery_port = {
     .gone = port_gone,
     .rebase = port_rebase,
     .answer = resume_answer_put,
+    .older = resume_ask_stream,
     .announced = port_announced,
 };

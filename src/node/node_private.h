@@ -15,6 +15,7 @@
 #include "node/degraded.h"
 #include "node/follow.h"
 #include "node/node.h"
+#include "node/older.h"
 
 #define NODE_HUBS_MAX 256u
 
@@ -85,6 +86,7 @@ struct node {
     size_t spare_deliveries_count;
     struct delivery *delivering; /* while the hubs are being told */
     struct resume_note *answering;
+    struct older older;
     struct publication *publishing;                   /* while its answer comes */
     struct publication *waiting_first, *waiting_last; /* by last_n, linked by note.next */
     uint64_t announced_n;
@@ -124,6 +126,8 @@ const struct policy *node_policy(struct node *node);
 /* resume.c: a hub's question to the history, and the answer, in one note. */
 bool resume_ask(void *owner, const struct resume_request *request);
 void resume_answer_put(void *owner, unsigned hub, const struct resume_answer *answer);
+bool resume_ask_stream(void *owner, const struct resume_request *request);
+void resume_init(struct node *node); /* what the history does not have: in the bus thread */
 
 /* publication.c: a batch in the bus thread. */
 void publication_run(struct note *note, void *context);

@@ -5,14 +5,20 @@
 /* Entries looked at together. What is lost is mostly the last second. */
 #define COMMON_CHUNK "200"
 
-/* What is told again: as much as history holds, of what there still is. */
-static uint64_t reload_after(const struct redis_fleet *fleet)
+/* What is told again: as much as history holds, of what there still is; but nothing is passed over
+ * that may be news here, or an own event come back. */
+static uint64_t reload_after(const struct redis_fleet *fleet, enum stand_kind kind,
+                             uint64_t common_n)
 {
     uint64_t n = fleet->seen_n,
              from = n >= fleet->history_events ? n - fleet->history_events + 1 : 1;
 
     if (fleet->seen_first_n == 0)
         return n;
+    if (kind == STAND_GAP)
+        from = 1;
+    else if (kind == STAND_LOST_TAIL && common_n < from)
+        from = common_n + 1;
     return (fleet->seen_first_n > from ? fleet->seen_first_n : from) - 1;
 }
 
@@ -27,7 +33,7 @@ void fleet_stand(struct redis_fleet *fleet, enum stand_kind kind, uint64_t epoch
     int r;
 
     if (kind != STAND_SAME)
-        stand.after = (struct position){epoch, reload_after(fleet), 0};
+        stand.after = (struct position){epoch, reload_after(fleet, kind, common_n), 0};
     r = fleet->port.on_stand(fleet->port.owner, &stand);
     if (r < 0) {
         fleet_fall_for_error(fleet, r);

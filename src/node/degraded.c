@@ -124,7 +124,7 @@ static void deliver_alone(struct degraded *d, struct outbox_item *item)
 {
     struct entry entry = {.event = item->event};
 
-    assert(item->in && !item->alone);
+    assert(item->in);
     item->alone = entry.alone = ++d->alone_serial;
     d->outbox.not_alone--;
     d->alone++;
@@ -140,7 +140,7 @@ void degraded_deliver_alone(struct degraded *d, struct outbox_batch *batch)
 
     d->holding = true; /* it is not to be answered, and gone, in the middle of this */
     for (unsigned i = 0; i < batch->count; i++)
-        if (batch->items[i].in)
+        if (batch->items[i].in && batch->items[i].alone == 0)
             deliver_alone(d, &batch->items[i]);
     d->holding = holding;
 }
@@ -209,6 +209,7 @@ void degraded_begin(struct degraded *d, struct bytes why, struct now now)
     d->ok = false;
     d->told = true;
     d->outages++;
+    d->drain_serial = d->outbox.serial;
     d->outage_sent = d->sent;
     d->outage_caught_up = d->caught_up;
     d->port.changed(d->port.owner, &(struct degraded_change){.why = why});
@@ -217,15 +218,26 @@ void degraded_begin(struct degraded *d, struct bytes why, struct now now)
 
 static bool is_quick(const struct degraded *d, struct now now)
 {
+    const struct outbox_item *oldest = bus_outbox_oldest_sent(&d->outbox);
+
     return broker_usage(d->broker).round_trip_ms < d->settings.deadline_ms &&
-           now.mono_ms - d->slow_ms >= SLOW_MS;
+           now.mono_ms - d->slow_ms >= SLOW_MS &&
+           (!oldest || now.mono_ms - oldest->sent_ms < d->settings.deadline_ms);
+}
+
+/* What waited is back; publishers that never pause have something on its way at any time. */
+static bool is_drained(const struct degraded *d)
+{
+    const struct outbox_item *oldest = bus_outbox_oldest_sent(&d->outbox);
+
+    return list_empty(&d->outbox.unsent) && (!oldest || oldest->serial > d->drain_serial);
 }
 
 void degraded_try_end(struct degraded *d, struct now now)
 {
     struct degraded_change change = {.ok = true, .first = !d->told};
 
-    if (d->ok || !d->ready || d->outbox.count > 0 || !list_empty(&d->flights) ||
+    if (d->ok || !d->ready || !is_drained(d) ||
         broadcast_waiting(d->broadcast) > 0 || /* hubs are told of a rebase before */
         !is_quick(d, now))
         return;
@@ -251,6 +263,7 @@ void degraded_ready(struct degraded *d, struct now now)
     d->ready = true;
     d->following = false;
     d->reconnects++;
+    d->drain_serial = d->outbox.serial;
     d->retry_ms = now.mono_ms;
     isolate(d, false);
     degraded_send(d, now);
@@ -302,9 +315,10 @@ int64_t degraded_due(const struct degraded *d)
         due_ms = batch->due_ms;
     if (can_be_isolated(d) && d->away_ms + d->settings.isolation_ms < due_ms)
         due_ms = d->away_ms + d->settings.isolation_ms;
-    if (d->ready && !list_empty(&d->outbox.unsent) && d->retry_ms < due_ms)
+    if (d->ready && !list_empty(&d->outbox.unsent) && list_empty(&d->flights) &&
+        d->retry_ms < due_ms) /* else an answer comes first */
         due_ms = d->retry_ms;
-    if (d->look_ms < due_ms && d->ready && !d->ok && d->outbox.count == 0)
+    if (d->look_ms < due_ms && d->ready && !d->ok)
         due_ms = d->look_ms;
     return due_ms;
 }

@@ -14,7 +14,8 @@
  * has not by its deadline, or the broker goes away, this and all that waits is delivered by this
  * instance alone, and so is everything accepted from then on, at once. The outbox still gives all of
  * it to the stream, in order, when and as fast as that can take it. The bus is ok again when it is
- * ready, quick, and nothing waits. */
+ * ready and quick, what had waited for that is back, and nothing waits to be sent: what was accepted
+ * last may still be on its way, and comes back as one that was delivered alone. */
 struct degraded;
 
 struct degraded_settings {

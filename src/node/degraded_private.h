@@ -13,7 +13,8 @@ struct degraded {
     struct degraded_port port;
     struct bus_outbox outbox;
     struct list unanswered; /* batches, in order of acceptance */
-    /* Invariant: while ok, nothing of the outbox was delivered alone; else all of it was. */
+    /* Invariant: while ok, what of the outbox was delivered alone was sent, or is sent again after
+     * a refusal of others; else all of it was delivered alone. */
     bool ok, ready, isolated;
     bool told;                  /* of the outage at hand */
     bool following;             /* from the stand to ready: entries are read late */
@@ -23,6 +24,7 @@ struct degraded {
     int64_t retry_ms;           /* nothing is sent before then */
     int64_t slow_ms;            /* when an event last came back late */
     int64_t look_ms;            /* when to see again whether it is quick */
+    uint64_t drain_serial;      /* what is in the outbox up to here comes back before it is ok */
     struct list flights;        /* batches given to the broker, in order */
     size_t flights_bytes, flights_count;
     uint64_t ticket, epoch, seen_n, alone_serial;

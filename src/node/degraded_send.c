@@ -64,7 +64,8 @@ static bool may_send(const struct degraded *d, struct now now)
 {
     if (!d->ready || list_empty(&d->outbox.unsent) || now.mono_ms < d->retry_ms)
         return false;
-    if (!d->ok)
+    /* What was delivered alone is not overtaken: some of it may be sent again. */
+    if (!d->ok || d->outbox.count > d->outbox.not_alone)
         return list_empty(&d->flights);
     return d->flights_bytes < BUS_FLIGHT_BYTES_MAX && d->flights_count < BUS_FLIGHTS_MAX;
 }

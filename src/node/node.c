@@ -92,6 +92,11 @@ static bool admit(void *owner)
     return false;
 }
 
+static uint64_t stream_n(void *owner)
+{
+    return atomic_load(&((struct node_hub *)owner)->node->bus.told_n);
+}
+
 static void leave(void *owner)
 {
     atomic_fetch_sub_explicit(&((struct node_hub *)owner)->node->admitted, 1, memory_order_relaxed);
@@ -108,6 +113,8 @@ int node_attach(struct node *node, struct mailbox *mailbox, struct hub **ret)
         port.join = seats_join;
         port.part = seats_part;
     }
+    if (bytes_present(node->settings->redis_url))
+        port.stream_n = stream_n;
     *hub = (struct node_hub){.node = node, .index = node->hubs_count, .mailbox = mailbox};
     r = hub_new(&hub->hub, hub->index, &node->hub_settings, node->issuers, &port, &random_kernel,
                 history_head(node->history), node->now);

@@ -26,8 +26,8 @@ struct node_hub {
     struct hub *hub; /* the loop's thread only */
     struct mailbox *mailbox;
     struct latency latency; /* written by the loop's thread */
-    struct note bus_note;   /* looks what the bus is now (bus_state.c) */
-    atomic_bool bus_noted;  /* and is on its way */
+    struct note bus_note;   /* says what the bus is now (bus_state.c) */
+    atomic_uint bus_noted;  /* what that says, while it is on its way */
     unsigned delivered;     /* notes put in this turn of the bus thread, whose own these are */
     bool owed_ring;         /* and nobody has rung for the last of them */
 };

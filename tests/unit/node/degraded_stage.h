@@ -27,6 +27,7 @@ static struct {
     uint64_t tickets[HELD_MAX]; /* given and not answered */
     unsigned counts[HELD_MAX], tickets_count;
     uint64_t n;
+    unsigned stored; /* a test's own count */
     bool no_memory;
 } bus;
 

@@ -37,6 +37,21 @@ TEST(one_delivered_alone_that_was_there_before_is_forgotten)
     end();
 }
 
+TEST(one_delivered_alone_that_another_stored_first_waits_for_that_entry)
+{
+    begin(100000);
+    away();
+    publish("a");
+    stand(STAND_SAME);
+    ready();
+    taken(PUBLISH_DUPLICATE, 2);
+    CHECK_HAPPENED("AWAY news:a@0/1 a=ok-alone send:a");
+    entry("other");
+    entry("a"); /* whose like was had */
+    CHECK_HAPPENED("news:other@1/0 news:a@2/1 BACK(1,0)");
+    end();
+}
+
 TEST(a_conflict_refuses_the_whole_batch)
 {
     struct sample batch[3] = {plain("a"), plain("b"), plain("c")};

@@ -105,7 +105,8 @@ def one_event(**more):
 
 def spread(samples):
     ordered = sorted(samples)
-    return {"median_us": round(statistics.median(ordered) * 1e6, 1),
+    return {"p10_us": round(ordered[len(ordered) // 10] * 1e6, 1),  # as on a quieter machine
+            "median_us": round(statistics.median(ordered) * 1e6, 1),
             "p99_us": round(ordered[int(len(ordered) * 0.99)] * 1e6, 1), "of": len(ordered)}
 
 

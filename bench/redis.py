@@ -3,7 +3,7 @@
 # redis.py: instances that share a Redis: the way between them, following the stream, an outage.
 """Usage: redis.py [MEASURE ...] [--rounds N] [--entries N] [--out FILE]
 
-MEASURE: across follow alone return revoke (all of them when none is named). Starts a redis-server
+MEASURE: across publish follow alone return revoke (all of them when none is named). Starts a redis-server
 and instances of its own on loopback ports, and ends them. MCP_AUTH_BIN measures another program
 than build/release/mcp-auth. Times are wall clock: believe the ratios, which are taken within a run.
 """
@@ -12,10 +12,12 @@ import contextlib
 import json
 import os
 import pathlib
+import signal
 import socket
 import statistics
 import sys
 import tempfile
+import threading
 import time
 import uuid
 
@@ -103,7 +105,8 @@ def one_event(**more):
 
 def spread(samples):
     ordered = sorted(samples)
-    return {"median_us": round(statistics.median(ordered) * 1e6, 1),
+    return {"p10_us": round(ordered[len(ordered) // 10] * 1e6, 1),  # as on a quieter machine
+            "median_us": round(statistics.median(ordered) * 1e6, 1),
             "p99_us": round(ordered[int(len(ordered) * 0.99)] * 1e6, 1), "of": len(ordered)}
 
 
@@ -157,6 +160,10 @@ def fill(redis, count, time_ms):
     maker = instance(redis, MCP_AUTH_HISTORY_EVENTS=count + 10)
     maker.publish(one_event(tenant_id="acme"))
     maker.stop()
+    return append(redis, count, time_ms)
+
+
+def append(redis, count, time_ms):
     client = redis.client()
     (_, fields), = client.xrevrange("rbac:events", "+", "-", count=1)
     n = int(client.hget("{rbac:events}:epoch", "n"))
@@ -166,11 +173,9 @@ def fill(redis, count, time_ms):
     pipe = client.pipeline(transaction=False)
     for i in range(n + 1, n + count + 1):
         name = str(uuid.UUID(int=i)).encode()
-        entry = dict(fields, n=str(i), t=str(time_ms), id=name)
-        for word in ("n", "t", "id"):
-            entry.pop(word.encode(), None)
-        entry["json"] = fields[b"json"].replace(fields[b"id"], name).replace(stamp, made)
-        entry.pop(b"json")
+        entry = dict(fields)
+        entry.update({b"n": str(i), b"t": str(time_ms), b"id": name, b"json":
+                      fields[b"json"].replace(fields[b"id"], name).replace(stamp, made)})
         pipe.xadd("rbac:events", entry, id=f"{i}-0")
         if i % 2000 == 0:
             pipe.execute()
@@ -185,27 +190,89 @@ def metric(server, name):
                       if line.startswith(f"mcp_auth_{name} ")))
 
 
+def follows(server, redis, head, count, before):
+    """CPU of the thread that follows until it is at `head`, `count` entries on."""
+    started = time.monotonic()
+    while (stats := server.stats())["redis"]["last_n"] < head or stats["bus"] != "ok":
+        assert time.monotonic() < started + 60, stats
+        time.sleep(0.005)
+    wall = time.monotonic() - started
+    spent = {name: ns - before.get(name, 0) for name, ns in thread_ns(server.process).items()}
+    busiest = max(spent.values())
+    return {"entries": count, "history": stats["history_events"], "wall_s": round(wall, 3),
+            "bus_thread_s": round(busiest / 1e9, 3),
+            "all_threads_s": round(sum(spent.values()) / 1e9, 3),
+            "entries_per_core_second": round(count / (busiest / 1e9))}
+
+
 def follow(redis, options):
-    """CPU of the thread that follows, for each entry, nobody listening here: what came while the
-    instance was away, and as news."""
+    """CPU of the thread that follows, for each entry, nobody listening here: news to an instance
+    that has been up and away for a while, its history full; then, while that grows, what an instance
+    finds when it starts: news, and what is past."""
     result = {}
-    for kind, age_ms in (("news", 0), ("past", 3600_000)):
+    fill(redis, 100000, int(time.time() * 1000))
+    runs = []
+    for _ in range(options.repeats):
+        server = instance(redis)
+        os.kill(server.process.pid, signal.SIGSTOP)
+        before = thread_ns(server.process)
+        head = append(redis, options.entries, int(time.time() * 1000))
+        os.kill(server.process.pid, signal.SIGCONT)
+        runs.append(follows(server, redis, head, options.entries, before))
+        server.stop()
+    result["up"] = {"runs": runs, "entries_per_core_second": statistics.median(
+        run["entries_per_core_second"] for run in runs)}
+    for kind, age_ms in (("start_news", 0), ("start_past", 3600_000)):
         redis.client().flushall()
         head = fill(redis, options.entries, int(time.time() * 1000) - age_ms)
-        started = time.monotonic()
-        server = instance(redis, MCP_AUTH_HISTORY_EVENTS=options.entries + 10)
-        while (stats := server.stats())["redis"]["last_n"] < head or stats["bus"] != "ok":
-            assert time.monotonic() < started + 60, stats
-            time.sleep(0.005)
-        wall = time.monotonic() - started
-        cpu = thread_ns(server.process)
-        busiest = max(cpu.values())
-        result[kind] = {"entries": options.entries, "history": stats["history_events"],
-                        "wall_s": round(wall, 3), "bus_thread_s": round(busiest / 1e9, 3),
-                        "all_threads_s": round(sum(cpu.values()) / 1e9, 3),
-                        "entries_per_core_second": round(options.entries / (busiest / 1e9))}
-        server.stop()
+        runs = []
+        for _ in range(options.repeats):
+            server = instance(redis, MCP_AUTH_HISTORY_EVENTS=options.entries + 10)
+            runs.append(follows(server, redis, head, options.entries, {}))
+            server.stop()
+        result[kind] = {"runs": runs, "entries_per_core_second": statistics.median(
+            run["entries_per_core_second"] for run in runs)}
     return result, None
+
+
+def cpu_ns(process):
+    return sum(thread_ns(process).values())
+
+
+def publish(redis, options):
+    """Events a second through one Redis, and what its CPU could bear at the most: two instances
+    publish at once, each over four connections, one event a request and a hundred."""
+    servers = [instance(redis, MCP_AUTH_BUS_DEADLINE_MS=60000) for _ in range(2)]
+    for server in servers:
+        session(server, mint("nobody"))
+    result = {}
+    for size, requests in ((1, 2000), (100, 100)):
+        body = one_event() if size == 1 else [one_event() for _ in range(size)]
+        before = cpu_ns(redis.process), [cpu_ns(s.process) for s in servers]
+        head = servers[0].stats()["redis"]["stream_n"]
+
+        def work(publisher):
+            for _ in range(requests):
+                publisher.send(body)
+                publisher.answer()
+
+        threads = [threading.Thread(target=work, args=(Publisher(s),)) for s in servers * 4]
+        started = time.monotonic()
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        wall = time.monotonic() - started
+        count = size * requests * len(threads)
+        while servers[1].stats()["redis"]["last_n"] < head + count:
+            time.sleep(0.005)
+        spent = (cpu_ns(redis.process) - before[0]) / 1e9
+        ours = [(cpu_ns(s.process) - was) / 1e9 for s, was in zip(servers, before[1])]
+        result[f"by_{size}"] = {
+            "events": count, "wall_s": round(wall, 3), "events_per_s": round(count / wall),
+            "redis_cpu_s": round(spent, 3), "events_per_redis_core_second": round(count / spent),
+            "instances_cpu_s": [round(s, 3) for s in ours]}
+    return result, *servers
 
 
 def alone(redis, options):
@@ -283,8 +350,8 @@ def revoke(redis, options):
                                     for s in servers]}, *servers
 
 
-MEASURES = {"across": across, "follow": follow, "alone": alone, "return": return_,
-            "revoke": revoke}
+MEASURES = {"across": across, "publish": publish, "follow": follow, "alone": alone,
+            "return": return_, "revoke": revoke}
 
 
 def main():
@@ -294,6 +361,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=1000)
     parser.add_argument("--entries", type=int, default=300000)
     parser.add_argument("--outages", type=int, default=5)
+    parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--out")
     options = parser.parse_args()
     for name in options.measures:

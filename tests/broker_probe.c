@@ -135,6 +135,16 @@ static void on_away(void *owner, struct bytes why)
     printf("away %.*s\n", (int)why.size, why.data);
 }
 
+static void on_read(void *owner, uint64_t ticket, const struct entry *entries, unsigned count)
+{
+    (void)owner;
+    printf("read %llu", (unsigned long long)ticket);
+    for (unsigned j = 0; j < count; j++)
+        printf(" %llu:%.*s", (unsigned long long)entries[j].n, (int)entries[j].event->id.size,
+               entries[j].event->id.data);
+    printf("\n");
+}
+
 static void on_plain(void *owner, struct bytes json)
 {
     (void)owner;
@@ -298,9 +308,9 @@ static void on_input(struct watch *watch, uint32_t events)
 
 static void broker_make(char **arguments, int count)
 {
-    struct broker_port port = {on_answer, on_stand,  on_entry, on_fence, on_fences_end,
-                               on_ready,  on_away,   on_plain, known,    own,
-                               make,      fields_of, &probe};
+    struct broker_port port = {on_answer, on_stand, on_entry,  on_fence, on_fences_end,
+                               on_ready,  on_away,  on_plain,  on_read,  known,
+                               own,       make,     fields_of, &probe};
     static const uint8_t seed[16];
     struct redis_url url;
     const char *why;

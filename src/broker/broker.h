@@ -73,6 +73,9 @@ struct broker_port {
     void (*on_ready)(void *owner);
     void (*on_away)(void *owner, struct bytes why);
     void (*on_plain)(void *owner, struct bytes json); /* of a program that only publishes */
+    /* What broker_read asked for: numbers rise; fewer, or none, when there are no more. Borrowed.
+     * None comes for what was on its way at on_away. */
+    void (*on_read)(void *owner, uint64_t ticket, const struct entry *entries, unsigned count);
     /* Which check had the entry at n here? False: not known any more. */
     bool (*known)(void *owner, uint64_t n, uint64_t *ret_check);
     /* An accepted event that waits for its return, so that its entry needs no reading; borrowed;
@@ -100,6 +103,8 @@ struct broker_usage {
 struct broker_operations {
     void (*publish)(struct broker *broker, const struct broker_batch *batch, int64_t wall_ms);
     void (*write_fences)(struct broker *broker, const struct fence *fences, size_t count);
+    /* NULL: it stores nothing that is not here. */
+    bool (*read)(struct broker *broker, uint64_t from_n, unsigned count, uint64_t ticket);
     int64_t (*advance)(struct broker *broker, struct now now);
     struct broker_usage (*usage)(const struct broker *broker);
     void (*free)(struct broker *broker);
@@ -118,6 +123,16 @@ static inline void broker_write_fences(struct broker *broker, const struct fence
                                        size_t count)
 {
     broker->operations->write_fences(broker, fences, count);
+}
+
+#define BROKER_READ_MAX 500u
+
+/* Asks for `count` entries at most that are stored from the number from_n on, at most
+ * BROKER_READ_MAX; they come by on_read. False: it cannot be asked now. */
+MUST_CHECK static inline bool broker_read(struct broker *broker, uint64_t from_n, unsigned count,
+                                          uint64_t ticket)
+{
+    return broker->operations->read && broker->operations->read(broker, from_n, count, ticket);
 }
 
 /* Does what is due (the first call begins) and returns when it wants to be called next, by mono_ms;

@@ -201,6 +201,7 @@ static void fleet_free(struct broker *broker)
 static const struct broker_operations fleet_operations = {
     .publish = fleet_publish,
     .write_fences = fleet_fences_write,
+    .read = fleet_read,
     .advance = fleet_advance,
     .usage = fleet_usage,
     .free = fleet_free,

@@ -80,6 +80,12 @@ int fleet_entry_in(const struct redis_reply *reply, struct stored_entry *ret)
     return 0;
 }
 
+uint64_t fleet_entry_check(const struct redis_fleet *fleet, const struct stored_entry *entry)
+{
+    return position_check(fleet->epoch, entry->n, entry->fields.tenant, entry->fields.id,
+                          entry->stored_by);
+}
+
 static struct bytes cut(struct bytes text, size_t size_max)
 {
     if (text.size > size_max)

@@ -132,9 +132,13 @@ struct stored_entry {
 };
 /* Reads [id, [field, value, ...]]; MCP_AUTH_E_INVALID. */
 MUST_CHECK int fleet_entry_in(const struct redis_reply *reply, struct stored_entry *ret);
+uint64_t fleet_entry_check(const struct redis_fleet *fleet, const struct stored_entry *entry);
 /* The event of it; one that stands for nothing when nobody can read it. MCP_AUTH_E_NOMEM. */
 MUST_CHECK int fleet_entry_event(struct redis_fleet *fleet, const struct stored_entry *entry,
                                  struct event **ret);
+
+/* redis_older.c */
+bool fleet_read(struct broker *broker, uint64_t from_n, unsigned count, uint64_t ticket);
 
 /* redis_publish.c */
 void fleet_publish(struct broker *broker, const struct broker_batch *batch, int64_t wall_ms);

@@ -11,6 +11,7 @@
 #define READ_BYTES_MAX (4u * 1024u * 1024u)
 #define READ_BYTES_MIN EVENT_SIZE_MAX
 #define READ_BYTES_FIRST (512u * 1024u)
+#define READ_SAMPLES 32u /* entries whose sizes stand for those of a read */
 /* Full reads that are faster grow, slower ones shrink: far from where the link gives up. */
 #define READ_FAST_MS 200
 #define READ_SLOW_MS 600
@@ -19,11 +20,9 @@ _Static_assert(FLEET_WATCH_MS == 500, "READ_WAIT says the same");
 
 static void give(struct redis_fleet *fleet, const struct stored_entry *stored)
 {
-    const struct stored_fields *fields = &stored->fields;
     struct entry entry = {
         .n = stored->n,
-        .check =
-            position_check(fleet->epoch, stored->n, fields->tenant, fields->id, stored->stored_by),
+        .check = fleet_entry_check(fleet, stored),
     };
     int r = fleet_entry_event(fleet, stored, &entry.event);
 
@@ -138,14 +137,14 @@ static bool take(struct redis_fleet *fleet, const struct redis_reply *reply)
 static void read_count_set(struct redis_fleet *fleet, const struct redis_reply *entries,
                            int64_t took_ms)
 {
-    size_t bytes = 0, count;
+    size_t bytes = 0, count, looked_at = 0;
 
     if (entries->count >= fleet->read_count && took_ms < READ_FAST_MS &&
         fleet->read_bytes < READ_BYTES_MAX)
         fleet->read_bytes *= 2;
     else if (took_ms > READ_SLOW_MS && fleet->read_bytes / 2 >= READ_BYTES_MIN)
         fleet->read_bytes /= 2;
-    for (size_t i = 0; i < entries->count; i++) {
+    for (size_t i = 0; i < entries->count; i += 1 + entries->count / READ_SAMPLES, looked_at++) {
         const struct redis_reply *entry = &entries->elements[i];
 
         if (entry->type != REDIS_ARRAY || entry->count != 2)
@@ -153,7 +152,7 @@ static void read_count_set(struct redis_fleet *fleet, const struct redis_reply *
         for (size_t j = 0; j < entry->elements[1].count; j++)
             bytes += entry->elements[1].elements[j].text.size;
     }
-    count = fleet->read_bytes / (bytes / entries->count + 1);
+    count = fleet->read_bytes / (bytes / looked_at + 1);
     fleet->read_count = count > READ_COUNT_MAX ? READ_COUNT_MAX : count < 1 ? 1 : (unsigned)count;
 }
 

@@ -39,6 +39,7 @@ static bool ask(struct session *s)
         .session = slab_handle(s),
         .serial = catchup->serial,
         .first = catchup->first,
+        .memory_only = catchup->alone_upto > 0,
         .from = catchup->cursor,
         .keys_count = 1 + authority->members_count,
         .keys = keys,

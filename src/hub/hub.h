@@ -41,6 +41,7 @@ struct resume_request {
     slot_handle session;
     uint32_t serial;      /* answers to an older serial are dropped */
     bool first;           /* `from` is what the client presented: check it, and the ceiling */
+    bool memory_only;     /* what this instance delivered alone must be known as such */
     struct position from; /* everything up to here is known */
     unsigned keys_count;
     const struct bytes *keys; /* borrowed until the call returns */

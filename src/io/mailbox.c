@@ -76,7 +76,7 @@ static void bell_silence(int bell)
         abort();
 }
 
-void mailbox_put(struct mailbox *mailbox, struct note *note)
+bool mailbox_put_quietly(struct mailbox *mailbox, struct note *note)
 {
     struct note *top = atomic_load_explicit(&mailbox->top, memory_order_relaxed);
 
@@ -86,7 +86,17 @@ void mailbox_put(struct mailbox *mailbox, struct note *note)
     while (!atomic_compare_exchange_weak_explicit(&mailbox->top, &top, note, memory_order_acq_rel,
                                                   memory_order_relaxed));
     /* The note is the receiver's now and may be gone already. */
-    if (!top)
+    return !top;
+}
+
+void mailbox_ring(struct mailbox *mailbox)
+{
+    bell_ring(mailbox->bell);
+}
+
+void mailbox_put(struct mailbox *mailbox, struct note *note)
+{
+    if (mailbox_put_quietly(mailbox, note))
         bell_ring(mailbox->bell);
 }
 

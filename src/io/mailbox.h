@@ -34,6 +34,10 @@ void mailbox_done(struct mailbox *mailbox);
 /* Thread any. Never blocks and never fails. Notes of one thread run in the order it put them;
  * what it wrote before is visible to run. */
 void mailbox_put(struct mailbox *mailbox, struct note *note);
+/* The same, but when it returns true the caller owes the receiver a mailbox_ring, and soon: others
+ * who put meanwhile rely on it. For who puts many at a time. */
+MUST_CHECK bool mailbox_put_quietly(struct mailbox *mailbox, struct note *note);
+void mailbox_ring(struct mailbox *mailbox);
 
 /* The rest is for the owner's thread only. */
 

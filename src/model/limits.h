@@ -53,6 +53,11 @@
 #define CATCHUP_SLICE_BYTES (96u * 1024u)
 #define CATCHUP_RESUME_BELOW (64u * 1024u)
 #define CATCHUP_ENTRIES_MAX 20000u
+/* Of what only the stream has: numbers looked at in one go, and beyond the history in all (two
+ * hundred reads of some milliseconds); and who may wait for it at a time. */
+#define OLDER_READ_EVENTS 500u
+#define OLDER_EVENTS_MAX 100000u
+#define OLDER_WAITING_MAX 1000u
 
 /* A page of history for an administrator: entries looked at before the bus thread does something
  * else (a few hundred microseconds), and bytes of events. */

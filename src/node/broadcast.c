@@ -388,6 +388,8 @@ void broadcast_resume(struct broadcast *b, const struct resume_request *request)
         answer.outcome = RESUME_AHEAD;
         break;
     case HISTORY_LOST:
+        if (b->port.older && b->port.older(b->port.owner, request))
+            return;
         break;
     }
     b->port.answer(b->port.owner, request->hub_index, &answer);

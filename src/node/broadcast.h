@@ -21,6 +21,8 @@ struct broadcast_port {
     void (*gone)(void *owner, unsigned hub, const struct entry *entry);
     void (*rebase)(void *owner, unsigned hub, const struct position *head, enum rebase_kind kind);
     void (*answer)(void *owner, unsigned hub, const struct resume_answer *answer);
+    /* The history does not have it any more. True: somebody else answers it, later. NULL: nobody. */
+    bool (*older)(void *owner, const struct resume_request *request);
     /* The entry is on its way to every hub: its publisher may be told. */
     void (*announced)(void *owner, const struct entry *entry);
     void *owner;
@@ -57,7 +59,7 @@ void broadcast_rebase(struct broadcast *broadcast, const struct position *head,
 void broadcast_enforce(struct broadcast *broadcast, struct event *event);
 /* This hub has applied the effect with this serial. */
 void broadcast_effect_done(struct broadcast *broadcast, unsigned hub, uint64_t serial);
-/* Looks into the history and answers at once through the port. */
+/* Looks into the history and answers at once through the port, or leaves it to port.older. */
 void broadcast_resume(struct broadcast *broadcast, const struct resume_request *request);
 size_t broadcast_waiting(const struct broadcast *broadcast); /* turns not yet taken */
 /* The entry at n: of the history, or waiting for its turn; or NULL. Borrowed until the next call. */

@@ -83,6 +83,7 @@ static void *bus_thread(void *argument)
             tick(node);
             tick_ms = node->now.mono_ms + TICK_MS;
         }
+        deliveries_ring(node);
         tell_counters(node);
     }
     redis_bus_left(node);

@@ -150,6 +150,7 @@ int node_start(struct node *node)
     int r;
 
     port.owner = node;
+    resume_init(node);
     r = broadcast_new(&node->broadcast, node->hubs_count, node->history, &port);
     if (r == 0 && bytes_present(node->settings->redis_url))
         r = redis_bus_start(node);
@@ -173,6 +174,8 @@ void node_free(struct node *node)
     node->stopped = true; /* what is left has nobody to be answered to */
     while (mailbox_fd(&node->mailbox) >= 0 && mailbox_run(&node->mailbox, node, UINT_MAX))
         ;
+    if (node->older.history)
+        older_forget(&node->older);
     mailbox_done(&node->mailbox);
     broadcast_free(node->broadcast);
     deliveries_done(node);

@@ -15,6 +15,7 @@
 #include "node/degraded.h"
 #include "node/follow.h"
 #include "node/node.h"
+#include "node/older.h"
 
 #define NODE_HUBS_MAX 256u
 
@@ -27,6 +28,8 @@ struct node_hub {
     struct latency latency; /* written by the loop's thread */
     struct note bus_note;   /* says what the bus is now (bus_state.c) */
     atomic_uint bus_noted;  /* what that says, while it is on its way */
+    unsigned delivered;     /* notes put in this turn of the bus thread, whose own these are */
+    bool owed_ring;         /* and nobody has rung for the last of them */
 };
 
 /* What hubs and statistics are told of a bus that can be away; written by the bus thread. */
@@ -83,6 +86,7 @@ struct node {
     size_t spare_deliveries_count;
     struct delivery *delivering; /* while the hubs are being told */
     struct resume_note *answering;
+    struct older older;
     struct publication *publishing;                   /* while its answer comes */
     struct publication *waiting_first, *waiting_last; /* by last_n, linked by note.next */
     uint64_t announced_n;
@@ -111,6 +115,8 @@ struct node {
  * fail: two for each turn of the broadcast that has an event (its effect, and itself), one for any
  * other and for what is enforced out of turn. */
 MUST_CHECK int deliveries_reserve(struct node *node, size_t count);
+/* At the end of each turn of the bus thread: what was put quietly is rung for. */
+void deliveries_ring(struct node *node);
 void deliveries_done(struct node *node);
 extern const struct broadcast_port delivery_port; /* owner to be filled in */
 
@@ -120,6 +126,8 @@ const struct policy *node_policy(struct node *node);
 /* resume.c: a hub's question to the history, and the answer, in one note. */
 bool resume_ask(void *owner, const struct resume_request *request);
 void resume_answer_put(void *owner, unsigned hub, const struct resume_answer *answer);
+bool resume_ask_stream(void *owner, const struct resume_request *request);
+void resume_init(struct node *node); /* what the history does not have: in the bus thread */
 
 /* publication.c: a batch in the bus thread. */
 void publication_run(struct note *note, void *context);

@@ -166,8 +166,14 @@ static void on_away(void *owner, struct bytes why)
 {
     struct node *node = owner;
 
+    older_forget(&node->older);
     degraded_away(node->degraded, why, look_at_clock(node));
     met(node);
+}
+
+static void on_read(void *owner, uint64_t ticket, const struct entry *entries, unsigned count)
+{
+    older_take(&((struct node *)owner)->older, ticket, entries, count);
 }
 
 static bool known(void *owner, uint64_t n, uint64_t *ret_check)
@@ -303,6 +309,7 @@ static int broker_make(struct node *node, const uint8_t seed[16])
         .on_ready = on_ready,
         .on_away = on_away,
         .on_plain = plain_take,
+        .on_read = on_read,
         .known = known,
         .own = own,
         .make = make,

@@ -9,7 +9,7 @@
 struct resume_note {
     struct note note; /* first */
     struct node_hub *asker;
-    struct resume_request request;
+    struct older_item item;
     struct resume_answer answer;
     struct entry entries[CATCHUP_SLICE_EVENTS];
     struct bytes keys[]; /* and their text behind them */
@@ -35,17 +35,13 @@ static void ask_in_bus(struct note *note, void *context)
         return;
     }
     node->answering = resume;
-    broadcast_resume(node->broadcast, &resume->request);
+    broadcast_resume(node->broadcast, &resume->item.request);
     assert(!node->answering);
 }
 
-void resume_answer_put(void *owner, unsigned hub, const struct resume_answer *answer)
+static void put(struct resume_note *resume, const struct resume_answer *answer)
 {
-    struct node *node = owner;
-    struct resume_note *resume = node->answering;
-
     assert(answer->entries_count <= CATCHUP_SLICE_EVENTS);
-    node->answering = NULL;
     resume->answer = *answer;
     resume->answer.entries = resume->entries;
     for (unsigned i = 0; i < answer->entries_count; i++) {
@@ -53,7 +49,52 @@ void resume_answer_put(void *owner, unsigned hub, const struct resume_answer *an
         event_ref(answer->entries[i].event);
     }
     resume->note.run = answer_in_hub;
-    mailbox_put(node->hubs[hub].mailbox, &resume->note);
+    mailbox_put(resume->asker->mailbox, &resume->note);
+}
+
+void resume_answer_put(void *owner, unsigned hub, const struct resume_answer *answer)
+{
+    struct node *node = owner;
+    struct resume_note *resume = node->answering;
+
+    assert(resume->asker->index == hub);
+    node->answering = NULL;
+    put(resume, answer);
+}
+
+bool resume_ask_stream(void *owner, const struct resume_request *request)
+{
+    struct node *node = owner;
+    struct resume_note *resume = node->answering;
+
+    assert(request == &resume->item.request);
+    /* It may be answered before this returns. */
+    node->answering = NULL;
+    if (node->degraded && older_ask(&node->older, &resume->item))
+        return true;
+    node->answering = resume;
+    return false;
+}
+
+static bool read_stream(void *owner, uint64_t from_n, unsigned count, uint64_t ticket)
+{
+    return broker_read(((struct node *)owner)->broker, from_n, count, ticket);
+}
+
+static void answer_older(void *owner, struct older_item *item, const struct resume_answer *answer)
+{
+    struct resume_note *resume = container_of(item, struct resume_note, item);
+
+    if (((struct node *)owner)->stopped)
+        free(resume);
+    else
+        put(resume, answer);
+}
+
+void resume_init(struct node *node)
+{
+    older_init(&node->older, node->history,
+               &(struct older_port){.read = read_stream, .answer = answer_older, .owner = node});
 }
 
 bool resume_ask(void *owner, const struct resume_request *request)
@@ -75,8 +116,8 @@ bool resume_ask(void *owner, const struct resume_request *request)
         text += request->keys[i].size;
     }
     resume->asker = asker;
-    resume->request = *request;
-    resume->request.keys = resume->keys;
+    resume->item.request = *request;
+    resume->item.request.keys = resume->keys;
     resume->note = (struct note){.run = ask_in_bus};
     mailbox_put(&asker->node->mailbox, &resume->note);
     return true;

@@ -48,6 +48,7 @@ def test_instances_see_the_same_stream(one, start):
 
 def test_a_new_instance_reads_what_history_holds(one, start):
     one.answer(one.publish("a", count=500))
+    one.wait_entry(500)
     two = start("two", history=100)
     assert two.wait(r"stand first \S+ (\d+) 0 500")[1] == "400"
     two.ready()

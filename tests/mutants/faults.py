@@ -365,4 +365,8 @@ FAULTS = [
      "put_u64(parts + 32, siphash(key, stored_by.data, stored_by.size));",
      "put_u64(parts + 32, 0);",
      "a place fits another storing of its event", ["unit:test_position"]),
+    ("src/io/mailbox.c",
+     "    return !top;\n",
+     "    return false;\n",
+     "nobody rings", ["unit:test_mailbox"]),
 ]

@@ -41,6 +41,29 @@ static void letters_put(struct mailbox *mailbox, struct letter *letters, unsigne
     }
 }
 
+TEST(who_puts_quietly_owes_a_ring_only_for_the_first)
+{
+    struct letter letters[3];
+    struct mailbox mailbox;
+
+    assert_int_equal(mailbox_init(&mailbox), 0);
+    for (unsigned i = 0; i < 3; i++) {
+        letters[i] = (struct letter){.note.run = letter_read, .number = i};
+        if (i < 2)
+            CHECK_EQ(mailbox_put_quietly(&mailbox, &letters[i].note), i == 0);
+        else
+            mailbox_put(&mailbox, &letters[i].note); /* relies on the ring that is owed */
+        CHECK(!rings(&mailbox));
+    }
+    mailbox_ring(&mailbox);
+    CHECK(rings(&mailbox));
+    read_count = 0;
+    CHECK(!mailbox_run(&mailbox, &read_count, 10));
+    CHECK_EQ(read_count, 3);
+    CHECK(!rings(&mailbox));
+    mailbox_done(&mailbox);
+}
+
 TEST(an_empty_mailbox_is_quiet)
 {
     struct mailbox mailbox;

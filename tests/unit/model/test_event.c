@@ -37,6 +37,29 @@ TEST(an_event_holds_copies_of_all_it_was_made_of)
     event_unref(NULL);
 }
 
+TEST(what_stands_in_the_json_is_not_held_twice)
+{
+    struct bytes json = BYTES("{\"id\":\"e9\",\"user_id\":\"alice\",\"data\":{\"a\":1}}");
+    struct event_fields fields = fields_of(EVENT_ACCESS_DENIED, "acme");
+    struct event *apart, *within;
+
+    fields.members[MEMBER_USER_ID] = BYTES("alice");
+    fields.id = BYTES("e9");
+    fields.data = BYTES("{\"a\":1}");
+    CHECK_EQ(event_new(&apart, &fields, json, 0, &policy_default), 0);
+    fields.id = (struct bytes){json.data + 7, 2};
+    fields.members[MEMBER_USER_ID] = (struct bytes){json.data + 22, 5};
+    fields.data = (struct bytes){json.data + 36, 7};
+    CHECK_EQ(event_new(&within, &fields, json, 0, &policy_default), 0);
+    CHECK_EQ(within->size, apart->size - 2 - 5 - 7);
+    CHECK_TEXT(within->id, "e9");
+    CHECK_TEXT(within->members[MEMBER_USER_ID], "alice");
+    CHECK_TEXT(within->data, "{\"a\":1}");
+    CHECK(within->id.data > within->json.data && within->json.data != json.data);
+    event_unref(apart);
+    event_unref(within);
+}
+
 TEST(same_person_needs_a_person)
 {
     struct event *event = event_about(EVENT_USER_UPDATED, "t", NULL, NULL);

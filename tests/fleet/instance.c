@@ -88,12 +88,13 @@ static void on_gone(void *owner, unsigned hub, const struct entry *entry)
     tell(owner, hub, MAIL_GONE, entry);
 }
 
-static void on_rebase(void *owner, unsigned hub, const struct position *head, enum rebase_kind kind)
+static void on_rebase(void *owner, unsigned hub, const struct position *head,
+                      enum rebase_kind rebase)
 {
     struct mail *mail = tell(owner, hub, MAIL_REBASE, NULL);
 
     mail->head = *head;
-    mail->rebase = kind;
+    mail->rebase = rebase;
 }
 
 static void on_resumed(void *owner, unsigned hub, const struct resume_answer *answer)
@@ -139,6 +140,9 @@ static void on_answer(void *owner, const struct batch_answer *answer)
 {
     struct instance *i = owner;
 
+    for (unsigned k = 0; k < answer->count; k++)
+        if (answer->answers[k].at.n > i->told_n)
+            i->told_n = answer->answers[k].at.n;
     degraded_answered(i->degraded, answer, i->fleet->now);
 }
 
@@ -147,6 +151,7 @@ static int on_stand(void *owner, const struct broker_stand *stand)
     struct instance *i = owner;
 
     forget_fences_there(i);
+    i->told_n = stand->upto_n;
     return follow_stand(&i->follow, stand);
 }
 
@@ -157,6 +162,8 @@ static int on_entry(void *owner, const struct entry *entry)
     fleet_must(follow_entry(&i->follow, entry, i->fleet->now));
     if (entry->event->has_fence)
         add_fence(i, &entry->event->fence);
+    if (entry->n > i->told_n)
+        i->told_n = entry->n;
     return 0;
 }
 
@@ -196,7 +203,6 @@ static void on_ready(void *owner)
 {
     struct instance *i = owner;
 
-    i->met = true;
     degraded_ready(i->degraded, i->fleet->now);
 }
 
@@ -238,11 +244,12 @@ static int reserve(void *owner, size_t count)
 
 static void tell_state(struct instance *i)
 {
-    for (unsigned h = 0; h < i->hubs_count; h++)
-        if (!i->places[h].noted) {
-            i->places[h].noted = true;
-            post(&i->places[h].mail, MAIL_STATE);
-        }
+    for (unsigned h = 0; h < i->hubs_count; h++) {
+        struct mail *mail = post(&i->places[h].mail, MAIL_STATE);
+
+        mail->ok = i->ok;
+        mail->isolated = i->isolated;
+    }
 }
 
 static void on_changed(void *owner, const struct degraded_change *change)
@@ -295,6 +302,11 @@ static bool on_resume(void *owner, const struct resume_request *request)
     return true;
 }
 
+static uint64_t stream_n(void *owner)
+{
+    return ((struct hub_place *)owner)->instance->told_n;
+}
+
 static bool on_admit(void *owner __attribute__((unused)))
 {
     return true;
@@ -312,6 +324,7 @@ static void hubs_start(struct instance *i)
         struct hub_port port = {.resume = on_resume,
                                 .admit = on_admit,
                                 .leave = on_leave,
+                                .stream_n = stream_n,
                                 .owner = &i->places[h]};
 
         i->places[h] = (struct hub_place){.instance = i, .hub = h};
@@ -340,7 +353,7 @@ static void bus_start(struct instance *i)
     struct broker_port port = broker_port;
     struct degraded_settings settings = {.deadline_ms = f->deadline_ms,
                                          .isolation_ms = f->isolation_ms,
-                                         .dedupe_ms = INT64_MAX / 4,
+                                         .dedupe_ms = (int64_t)1 << 40,
                                          .bytes_max = 1 << 26};
     struct degraded_port degraded_port = {.reserve = reserve,
                                           .withdrawn = withdrawn,
@@ -465,10 +478,10 @@ static void run(struct instance *i, unsigned hub, const struct mail *mail)
     struct truth *t = &i->fleet->truth;
     struct hub_place *place = &i->places[hub];
 
-    fleet_trace(i->fleet, "hub %u.%u: mail %d: %llu alone %llu, head %llu lost %d", i->index, hub,
+    fleet_trace(i->fleet, "hub %u.%u: mail %d: %llu alone %llu, head %llu rebase %d", i->index, hub,
                 (int)mail->kind, (unsigned long long)mail->entry.n,
                 (unsigned long long)mail->entry.alone, (unsigned long long)mail->head.n,
-                mail->rebase);
+                (int)mail->rebase);
     switch (mail->kind) {
     case MAIL_EFFECT:
         effect(i, hub, mail);
@@ -491,9 +504,8 @@ static void run(struct instance *i, unsigned hub, const struct mail *mail)
         hub_rebase(i->hubs[hub], &mail->head, mail->rebase);
         break;
     case MAIL_STATE:
-        place->noted = false;
-        hub_bus_state(i->hubs[hub], i->ok ? BUS_OK : BUS_DEGRADED);
-        hub_isolate(i->hubs[hub], i->isolated);
+        hub_bus_state(i->hubs[hub], mail->ok ? BUS_OK : BUS_DEGRADED);
+        hub_isolate(i->hubs[hub], mail->isolated);
         break;
     default:
         hub_resume_answer(i->hubs[hub], &mail->answer);

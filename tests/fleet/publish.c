@@ -103,7 +103,7 @@ void publish_something(struct fleet *f)
 
     if (t->facts_count == FACTS_MAX - 1)
         return;
-    if (!getenv("NOREP") && dice_chance(&f->dice, 6) && fact >= 0 && t->facts[fact].id[0] == 'e') {
+    if (dice_chance(&f->dice, f->repeats) && fact >= 0 && t->facts[fact].id[0] == 'e') {
         stats.repeated++;
     } else {
         fact = t->facts_count;

@@ -114,10 +114,13 @@ class Copy:
 
 
 def faults(word):
-    spec = importlib.util.spec_from_file_location("faults", ROOT / "tests/mutants/faults.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return [f for f in module.FAULTS if not word or word in f[0] or word in f[3]]
+    every = []
+    for name in ("faults", "faults_fleet"):
+        spec = importlib.util.spec_from_file_location(name, ROOT / f"tests/mutants/{name}.py")
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        every += module.FAULTS
+    return [f for f in every if not word or word in f[0] or word in f[3]]
 
 
 def try_fault(copy, fault):

@@ -45,6 +45,8 @@ struct degraded_change {
 struct degraded_port {
     /* Makes sure that `count` events more can be enforced and delivered. MCP_AUTH_E_NOMEM. */
     int (*reserve)(void *owner, size_t count);
+    /* What an accepted event takes away; hubs are told of it right after. */
+    void (*withdrawn)(void *owner, const struct fence *fence);
     /* All of a batch is on its way to every hub, or none of it will be. */
     void (*answered)(void *owner, void *asker, const struct degraded_answer *answer);
     void (*changed)(void *owner, const struct degraded_change *change);

@@ -44,9 +44,15 @@ static void answer_known(struct degraded *d, struct outbox_batch *batch)
 
 static void enforce(struct degraded *d, struct outbox_batch *batch)
 {
-    for (unsigned i = 0; i < batch->count; i++)
-        if (batch->items[i].in && event_has_effect(batch->items[i].event))
-            broadcast_enforce(d->broadcast, batch->items[i].event);
+    for (unsigned i = 0; i < batch->count; i++) {
+        struct event *event = batch->items[i].event;
+
+        if (!batch->items[i].in || !event_has_effect(event))
+            continue;
+        if (event->has_fence)
+            d->port.withdrawn(d->port.owner, &event->fence);
+        broadcast_enforce(d->broadcast, event);
+    }
 }
 
 int degraded_publish(struct degraded *d, struct event *const *events, unsigned count, void *asker,

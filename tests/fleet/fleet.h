@@ -227,7 +227,6 @@ void instance_advance(struct instance *i);
 bool instance_bus_mail(struct instance *i);
 bool instance_hub_mail(struct instance *i, unsigned hub);
 void instance_settle_hub(struct instance *i, unsigned hub); /* time, then everybody there reads */
-void instance_add_fence(struct instance *i, const struct fence *fence);
 
 /* people.c */
 void person_step(struct fleet *f, struct person *p);

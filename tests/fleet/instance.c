@@ -69,8 +69,6 @@ static void on_effect(void *owner, unsigned hub, const struct entry *entry, uint
     mail->entry = *entry;
     event_ref(entry->event);
     mail->serial = serial;
-    if (hub == 0 && entry->event->has_fence)
-        instance_add_fence(i, &entry->event->fence);
 }
 
 static void on_announce(void *owner, unsigned hub, const struct entry *entry)
@@ -128,9 +126,14 @@ static void forget_fences_there(struct instance *i)
     fence_table_init(&i->fences_there, i->seed);
 }
 
-void instance_add_fence(struct instance *i, const struct fence *fence)
+static void add_fence(struct instance *i, const struct fence *fence)
 {
     fleet_must(fence_table_add(&i->fences, fence));
+}
+
+static void withdrawn(void *owner, const struct fence *fence)
+{
+    add_fence(owner, fence);
 }
 
 static void on_answer(void *owner, const struct batch_answer *answer)
@@ -158,7 +161,7 @@ static int on_entry(void *owner, const struct entry *entry)
 
     fleet_must(follow_entry(&i->follow, entry, i->fleet->now));
     if (entry->event->has_fence)
-        instance_add_fence(i, &entry->event->fence);
+        add_fence(i, &entry->event->fence);
     if (entry->n > i->told_n)
         i->told_n = entry->n;
     return 0;
@@ -173,7 +176,7 @@ static int on_fence(void *owner, const struct fence *fence)
     if (fence_table_holds(&i->fences, fence))
         return 0;
     fleet_must(event_new_fence(&event, fence));
-    instance_add_fence(i, fence);
+    add_fence(i, fence);
     broadcast_enforce(i->broadcast, event);
     event_unref(event);
     return 0;
@@ -353,6 +356,7 @@ static void bus_start(struct instance *i)
                                          .dedupe_ms = (int64_t)1 << 40,
                                          .bytes_max = 1 << 26};
     struct degraded_port degraded_port = {.reserve = reserve,
+                                          .withdrawn = withdrawn,
                                           .answered = publish_answered,
                                           .changed = on_changed,
                                           .isolate = on_isolate,

@@ -117,6 +117,12 @@ static inline int reserve(void *owner, size_t count)
     return bus.no_memory ? MCP_AUTH_E_NOMEM : broadcast_reserve(bus.broadcast, count);
 }
 
+static inline void on_withdrawn(void *owner, const struct fence *fence)
+{
+    (void)owner;
+    say("withdrawn:", fence->user, "");
+}
+
 static inline void on_answered(void *owner, void *asker, const struct degraded_answer *answer)
 {
     char text[48];
@@ -180,6 +186,7 @@ static inline void begin(size_t bytes_max)
                                   .forget_alone = on_forget,
                                   .announced = on_announced};
     struct degraded_port port = {.reserve = reserve,
+                                 .withdrawn = on_withdrawn,
                                  .answered = on_answered,
                                  .changed = on_changed,
                                  .isolate = on_isolate,

@@ -30,7 +30,7 @@ unit: ## the unit tests under the Address and UB sanitizers; UNIT=word runs thos
 integration: ## the behaviour tests: a real server and real clients
 	@$(PYTHON) tools/run_tests.py --only behaviour
 
-sim: ## the simulation: hubs, random sessions and an oracle; SEED=n repeats one
+sim: ## the simulations: hubs, and a fleet, with random sessions and oracles; SEED=n repeats one
 	@$(PYTHON) tools/run_tests.py --only sim $(if $(SEED),--filter $(SEED))
 
 model: ## the checked model of the fleet: every order of its steps, and seeded faults of the model

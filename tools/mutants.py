@@ -23,6 +23,7 @@ ROOMS = ["base", "codec", "model", "wire", "auth", "history", "hub", "io", "brok
 MORE = ["src/node/broadcast.c", "src/node/bus_outbox.c", "src/node/degraded.c",
         "src/node/degraded_known.c", "src/node/degraded_road.c", "src/node/degraded_send.c",
         "src/node/follow.c", "src/node/older.c", "src/load/histogram.c", "src/load/tally.c"]
+FLEET_MORE = ["tests/sim/frames.c", "tests/sim/token.c"]
 MORE_TESTS = ["tests/unit/node/test_broadcast.c", "tests/unit/node/test_broadcast_turns.c",
               "tests/unit/node/test_degraded.c", "tests/unit/node/test_degraded_known.c",
               "tests/unit/node/test_degraded_send.c", "tests/unit/node/test_follow.c",
@@ -33,11 +34,12 @@ LIBRARIES = ["-lcmocka", "-lssl", "-lcrypto", "-ljansson", "-lz", "-lhiredis", "
 COMPILER = os.environ.get("CC", "cc").split()
 FLAGS = ["-std=gnu11", "-O1", "-w", "-D_GNU_SOURCE", '-DMCP_AUTH_VERSION="mutant"']
 SIM = ["--runs", "48"]
+FLEET = ["--runs", "150"]
 SECONDS = 120  # for one test program; one that hangs is red, too
 
 
 class Copy:
-    """A copy of the tree with its objects and two programs."""
+    """A copy of the tree with its objects and three programs."""
 
     def __init__(self, folder):
         self.folder = pathlib.Path(folder)
@@ -56,6 +58,8 @@ class Copy:
         self.core.append("made/embedded_scripts.c")
         self.sim = sorted(str(p.relative_to(self.folder))
                           for p in (self.folder / "tests/sim").glob("*.c"))
+        self.fleet = FLEET_MORE + sorted(str(p.relative_to(self.folder))
+                                         for p in (self.folder / "tests/fleet").glob("*.c"))
         self.unit = sorted(str(p.relative_to(self.folder)) for room in ROOMS
                            for p in (self.folder / "tests/unit" / room).glob("*.c"))
         self.unit += MORE_TESTS + ["tests/unit/unit.c"]
@@ -79,10 +83,11 @@ class Copy:
     def build(self):
         """The compiler's complaint, or nothing."""
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-            errors = [e for e in pool.map(self.compile, self.core + self.sim + self.unit) if e]
+            errors = [e for e in pool.map(self.compile, self.core + self.sim +
+                                          self.fleet + self.unit) if e]
         if errors:
             return errors[0]
-        for name, sources in (("sim", self.sim), ("unit", self.unit)):
+        for name, sources in (("sim", self.sim), ("fleet", self.fleet), ("unit", self.unit)):
             objects = [str(self.object_of(s)) for s in self.core + sources]
             done = subprocess.run(COMPILER + objects + LIBRARIES + ["-o", name], cwd=self.folder,
                                   capture_output=True, text=True)
@@ -92,7 +97,8 @@ class Copy:
 
     def is_red(self, test):
         program, _, word = test.partition(":")
-        command = ["./sim", *SIM] if program == "sim" else ["./unit", word]
+        command = {"sim": ["./sim", *SIM], "fleet": ["./fleet", *FLEET]}.get(program,
+                                                                            ["./unit", word])
         try:
             done = subprocess.run(command, cwd=self.folder, timeout=SECONDS,
                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,

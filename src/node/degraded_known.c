@@ -10,6 +10,16 @@ static const struct known_id *find(const struct degraded *d, const struct event 
     return known_ids_find(&d->known, event, d->wall_ms - d->settings.dedupe_ms);
 }
 
+/* In another epoch its check is another: known when it is read again, which what is old is not. */
+static struct position place_of(const struct degraded *d, const struct known_id *known)
+{
+    struct position none = {0};
+
+    if (known->n <= d->known_after_n || known->n > d->seen_n)
+        return none;
+    return (struct position){d->epoch, known->n, known->check};
+}
+
 /* An entry that was read has no fingerprint. While Redis answers, it says whether the bodies are the
  * same; in an outage the same id is the same event. */
 bool degraded_is_known(struct degraded *d, struct outbox_item *item)
@@ -20,8 +30,9 @@ bool degraded_is_known(struct degraded *d, struct outbox_item *item)
         return false;
     item->batch->answers[item - item->batch->items] = (struct publish_answer){
         .outcome = PUBLISH_DUPLICATE,
-        .at = {d->epoch, known->n, known->check},
+        .at = place_of(d, known),
     };
+    item->batch->degraded |= item->batch->answers[item - item->batch->items].at.n == 0;
     degraded_delivered(d, item);
     bus_outbox_out(&d->outbox, item);
     return true;

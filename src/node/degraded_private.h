@@ -14,6 +14,7 @@ struct degraded {
     struct degraded_port port;
     struct bus_outbox outbox;
     struct known_ids known; /* given ids of the stream */
+    uint64_t known_after_n; /* the places of those up to here are of another epoch */
     int64_t wall_ms;        /* as last told */
     struct list unanswered; /* batches, in order of acceptance */
     /* Invariant: while ok, what of the outbox was delivered alone was sent, or is sent again after

@@ -95,8 +95,12 @@ void degraded_stand(struct degraded *d, const struct broker_stand *stand)
     d->epoch = stand->after.epoch;
     if (stand->kind != STAND_SAME)
         d->seen_n = stand->after.n;
-    if (stand->kind == STAND_FIRST || stand->kind == STAND_LOST_TAIL)
-        known_ids_clear(&d->known); /* what is there is read again */
+    if (stand->kind == STAND_FIRST)
+        known_ids_clear(&d->known);       /* what is there is read again */
+    if (stand->kind == STAND_LOST_TAIL) { /* so too; but who is live has had it already */
+        known_ids_forget_beyond(&d->known, stand->common_n);
+        d->known_after_n = stand->after.n;
+    }
 }
 
 void degraded_past(struct degraded *d, const struct entry *entry)

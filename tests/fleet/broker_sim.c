@@ -170,7 +170,8 @@ static void stand(struct broker_sim *b, enum stand_kind kind, const struct reque
         if (q->first_n > from)
             from = q->first_n;
         said.after = (struct position){q->epoch, q->first_n == 0 ? n : from - 1, 0};
-        truth_stands(t, b->instance, q->epoch, truth_up(t, q->tip, said.after.n));
+        truth_stands(t, b->instance, q->epoch, truth_up(t, q->tip, said.after.n),
+                     kind == STAND_FIRST);
     }
     fleet_trace(b->fleet, "%u stands: %d after %llu common %llu upto %llu", b->instance, (int)kind,
                 (unsigned long long)said.after.n, (unsigned long long)common_n,

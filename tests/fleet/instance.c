@@ -499,7 +499,7 @@ static void run(struct instance *i, unsigned hub, const struct mail *mail)
         break;
     case MAIL_REBASE:
         truth_rebased(t, i->index, hub, mail->head.epoch, mail->head.n, mail->head.check,
-                      place->epoch == 0);
+                      mail->rebase == REBASE_FIRST);
         place->epoch = mail->head.epoch;
         hub_rebase(i->hubs[hub], &mail->head, mail->rebase);
         break;

@@ -129,8 +129,9 @@ void truth_restarted(struct truth *t, unsigned instance)
         t->fences_count[instance][h] = t->hub_at[instance][h] = 0;
 }
 
-void truth_stands(struct truth *t, unsigned instance, uint64_t epoch, int node)
+void truth_stands(struct truth *t, unsigned instance, uint64_t epoch, int node, bool first)
 {
+    t->rebases[instance] += !first;
     t->line[instance] = node;
     t->heads[t->heads_count++] = (struct head_there){epoch, t->nodes[node].n, node};
 }
@@ -167,8 +168,7 @@ void truth_rebased(struct truth *t, unsigned instance, unsigned hub, uint64_t ep
                    (unsigned long long)n);
     else
         t->hub_at[instance][hub] = node;
-    if (!first)
-        t->rebases[instance]++;
+    t->rebases[instance] += !first;
 }
 
 void truth_fence(struct truth *t, unsigned instance, unsigned hub, const struct fence_there *fence)

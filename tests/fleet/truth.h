@@ -88,8 +88,8 @@ int truth_up(const struct truth *t, int from, uint64_t n);
 bool truth_is_on(const struct truth *t, int line, int fact);
 
 void truth_restarted(struct truth *t, unsigned instance);
-/* It goes on behind this place, of which it knows the number only. */
-void truth_stands(struct truth *t, unsigned instance, uint64_t epoch, int node);
+/* It goes on behind this place, of which it knows the number only; not `first`: after a loss. */
+void truth_stands(struct truth *t, unsigned instance, uint64_t epoch, int node, bool first);
 void truth_came(struct truth *t, unsigned instance, int node);
 /* A hub was given a place in the stream; or goes on behind it. */
 void truth_announced(struct truth *t, unsigned instance, unsigned hub, uint64_t n, uint64_t check,

@@ -64,7 +64,8 @@ int position_read(struct bytes text, struct position *ret)
     if (r < 0)
         return r;
     position = (struct position){get_u64(bytes), get_u64(bytes + 8), get_u64(bytes + 16)};
-    if (position.n == 0 && position.check != 0) /* never written: there is no event to check */
+    /* Never written: there is no event to check. */
+    if (position.n == 0 && position.check != 0 && position.epoch != 0)
         return MCP_AUTH_E_INVALID;
     *ret = position;
     return 0;

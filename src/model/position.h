@@ -9,7 +9,8 @@
 #include "base/compiler.h"
 
 /* n counts the events of the stream from 1, without holes; 0 is before the first. check is taken
- * from the event there (0 at n = 0), so that a place of a lost history is recognised. */
+ * from the event there (0 at n = 0), so that a place of a lost history is recognised. Epoch 0 is of
+ * an instance that has not met its stream: n is 0, and check is this instance's alone. */
 struct position {
     uint64_t epoch, n, check;
 };

@@ -24,6 +24,7 @@ int degraded_new(struct degraded **ret, const struct degraded_settings *settings
     d->port = *port;
     d->slow_ms = INT64_MIN / 2;
     bus_outbox_init(&d->outbox, settings->seed);
+    known_ids_init(&d->known, settings->seed);
     list_init(&d->unanswered);
     list_init(&d->flights);
     *ret = d;
@@ -34,6 +35,7 @@ void degraded_use(struct degraded *d, struct broker *broker, struct now now)
 {
     d->broker = broker;
     d->away_ms = d->outage_ms = now.mono_ms;
+    d->wall_ms = now.wall_ms;
 }
 
 void degraded_free(struct degraded *d)
@@ -53,6 +55,7 @@ void degraded_free(struct degraded *d)
         outbox_batch_release(batch);
     }
     bus_outbox_done(&d->outbox);
+    known_ids_done(&d->known);
     free(d);
 }
 
@@ -140,7 +143,8 @@ void degraded_deliver_alone(struct degraded *d, struct outbox_batch *batch)
 
     d->holding = true; /* it is not to be answered, and gone, in the middle of this */
     for (unsigned i = 0; i < batch->count; i++)
-        if (batch->items[i].in && batch->items[i].alone == 0)
+        if (batch->items[i].in && batch->items[i].alone == 0 &&
+            !degraded_is_known(d, &batch->items[i]))
             deliver_alone(d, &batch->items[i]);
     d->holding = holding;
 }
@@ -216,13 +220,15 @@ void degraded_begin(struct degraded *d, struct bytes why, struct now now)
     deliver_all_alone(d);
 }
 
+/* In what it has answered, and in what it has not answered or given back. */
 static bool is_quick(const struct degraded *d, struct now now)
 {
     const struct outbox_item *oldest = bus_outbox_oldest_sent(&d->outbox);
+    int64_t late_ms = now.mono_ms - d->settings.deadline_ms;
 
     return broker_usage(d->broker).round_trip_ms < d->settings.deadline_ms &&
-           now.mono_ms - d->slow_ms >= SLOW_MS &&
-           (!oldest || now.mono_ms - oldest->sent_ms < d->settings.deadline_ms);
+           now.mono_ms - d->slow_ms >= SLOW_MS && (!oldest || oldest->sent_ms > late_ms) &&
+           degraded_flight_ms(d) > late_ms;
 }
 
 /* What waited is back; publishers that never pause have something on its way at any time. */
@@ -327,6 +333,7 @@ void degraded_advance(struct degraded *d, struct now now)
 {
     const struct outbox_batch *batch = d->ok ? first_due(d) : NULL;
 
+    d->wall_ms = now.wall_ms;
     if (batch && now.mono_ms >= batch->due_ms)
         degraded_begin(d, BYTES("it does not answer in time"), now);
     if (can_be_isolated(d) && now.mono_ms - d->away_ms >= d->settings.isolation_ms)
@@ -350,5 +357,7 @@ void degraded_stats(const struct degraded *d, struct degraded_stats *ret)
         .caught_up = d->caught_up,
         .reconnects = d->reconnects,
         .outages = d->outages,
+        .ids = known_ids_count(&d->known),
+        .ids_bytes = known_ids_bytes(&d->known),
     };
 }

@@ -90,11 +90,14 @@ int follow_stand(struct follow *f, const struct broker_stand *stand)
         past_ends(f);
         break;
     case STAND_LOST_TAIL:
-        /* A past that is not over was given to nobody, unless it was told again. */
+        /* A past that is not over was given to nobody, unless it was told again. Between `common_n`
+         * and `after` all is trimmed. */
         if (!f->past)
-            rebase = tell_gone(f, stand->common_n) ? REBASE_TAIL : REBASE_LOST;
-        if ((f->past && f->reload) || stand->after.n > stand->common_n)
-            rebase = REBASE_LOST; /* also what was between and is trimmed */
+            rebase = tell_gone(f, stand->common_n) && stand->after.n <= stand->common_n
+                         ? REBASE_TAIL
+                         : REBASE_LOST;
+        else if (f->reload)
+            rebase = REBASE_LOST;
         f->reload = true;
         past_begins(f, &stand->after, stand->common_n, rebase);
         break;

@@ -10,6 +10,16 @@
 #include "node/bus.h"
 #include "node/node_private.h"
 
+/* Until it meets Redis, what it delivers alone is behind no place that another instance knows, nor
+ * this one after a restart. */
+static void begin_apart(struct node *node)
+{
+    struct position head = {0};
+
+    random_kernel.fill(random_kernel.owner, &head.check, sizeof head.check);
+    history_reset(node->history, &head);
+}
+
 static int make_parts(struct node *node)
 {
     const struct settings *settings = node->settings;
@@ -38,6 +48,8 @@ static int make_parts(struct node *node)
     r = history_new(&node->history, epoch, &limits, seed);
     if (r < 0)
         return r;
+    if (!alone)
+        begin_apart(node);
     return alone ? broker_memory_new(&node->broker, epoch, settings->dedupe_ms, seed, &port)
                  : redis_bus_new(node);
 }

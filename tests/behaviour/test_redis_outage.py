@@ -117,6 +117,19 @@ async def test_what_came_back_is_told_to_who_resumes_from_before_the_outage(flee
     await close_all([moved, fresh])
 
 
+async def test_a_position_of_an_instance_that_never_met_redis_is_good_there_alone(
+        launch, redis_server):
+    redis_server.kill()
+    here, other = [launch({"REDIS_URL": redis_server.url}) for _ in range(2)]
+    client = await join(here, "u", "t")
+    position = client.position or client.frames[0]["position"]
+    await client.close()
+    for server, resumed in ((here, True), (other, False)):
+        back = await join(server, "u", "t", position=position)
+        assert back.frames[0]["resumed"] is resumed
+        await back.close()
+
+
 async def test_it_was_never_there_at_the_start(launch, redis_server):
     redis_server.kill()
     server = launch({"REDIS_URL": redis_server.url})

@@ -43,7 +43,7 @@ struct request {
 
 struct stored_fence {
     struct event *event; /* a reference; its fence */
-    int node;            /* which brought it; 0: it was written back */
+    int node;            /* which brought it, or was the last when it was written back */
 };
 
 /* Redis, as it is on its machine. */
@@ -89,6 +89,7 @@ struct mail {
     uint64_t serial;
     struct position head;
     enum rebase_kind rebase;
+    bool ok, isolated;
     struct resume_answer answer;
     struct resume_request request;
     char *keys_text;
@@ -109,11 +110,11 @@ struct instance {
         struct instance *instance;
         unsigned hub;
         struct list urgent, mail; /* to the hub */
-        bool noted;
-        uint64_t epoch; /* of its head */
+        uint64_t epoch;           /* of its head */
     } places[HUBS_MAX];
     struct list mail; /* to the bus thread */
-    bool ok, isolated, met;
+    bool ok, isolated;
+    uint64_t told_n; /* the last number that Redis has spoken of */
 };
 
 struct person {
@@ -145,7 +146,7 @@ struct fleet {
     struct instance *instances[INSTANCES];
     struct person people[PEOPLE];
     struct asker askers[2 * FACTS_MAX];
-    unsigned askers_count, history_events, deadline_ms;
+    unsigned askers_count, history_events, deadline_ms, busy, repeats;
     int64_t isolation_ms;
     bool calm; /* nothing breaks any more */
     bool trace;
@@ -184,6 +185,7 @@ struct fleet {
     X(isolations)        \
     X(outages)           \
     X(quiets)            \
+    X(settled)           \
     X(closed_4002)       \
     X(closed_4102)       \
     X(closed_4206)       \
@@ -225,7 +227,6 @@ void instance_advance(struct instance *i);
 bool instance_bus_mail(struct instance *i);
 bool instance_hub_mail(struct instance *i, unsigned hub);
 void instance_settle_hub(struct instance *i, unsigned hub); /* time, then everybody there reads */
-void instance_add_fence(struct instance *i, const struct fence *fence);
 
 /* people.c */
 void person_step(struct fleet *f, struct person *p);

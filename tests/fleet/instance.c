@@ -88,12 +88,13 @@ static void on_gone(void *owner, unsigned hub, const struct entry *entry)
     tell(owner, hub, MAIL_GONE, entry);
 }
 
-static void on_rebase(void *owner, unsigned hub, const struct position *head, enum rebase_kind kind)
+static void on_rebase(void *owner, unsigned hub, const struct position *head,
+                      enum rebase_kind rebase)
 {
     struct mail *mail = tell(owner, hub, MAIL_REBASE, NULL);
 
     mail->head = *head;
-    mail->rebase = kind;
+    mail->rebase = rebase;
 }
 
 static void on_resumed(void *owner, unsigned hub, const struct resume_answer *answer)
@@ -125,15 +126,23 @@ static void forget_fences_there(struct instance *i)
     fence_table_init(&i->fences_there, i->seed);
 }
 
-void instance_add_fence(struct instance *i, const struct fence *fence)
+static void add_fence(struct instance *i, const struct fence *fence)
 {
     fleet_must(fence_table_add(&i->fences, fence));
+}
+
+static void withdrawn(void *owner, const struct fence *fence)
+{
+    add_fence(owner, fence);
 }
 
 static void on_answer(void *owner, const struct batch_answer *answer)
 {
     struct instance *i = owner;
 
+    for (unsigned k = 0; k < answer->count; k++)
+        if (answer->answers[k].at.n > i->told_n)
+            i->told_n = answer->answers[k].at.n;
     degraded_answered(i->degraded, answer, i->fleet->now);
 }
 
@@ -142,6 +151,7 @@ static int on_stand(void *owner, const struct broker_stand *stand)
     struct instance *i = owner;
 
     forget_fences_there(i);
+    i->told_n = stand->upto_n;
     return follow_stand(&i->follow, stand);
 }
 
@@ -151,7 +161,9 @@ static int on_entry(void *owner, const struct entry *entry)
 
     fleet_must(follow_entry(&i->follow, entry, i->fleet->now));
     if (entry->event->has_fence)
-        instance_add_fence(i, &entry->event->fence);
+        add_fence(i, &entry->event->fence);
+    if (entry->n > i->told_n)
+        i->told_n = entry->n;
     return 0;
 }
 
@@ -164,7 +176,7 @@ static int on_fence(void *owner, const struct fence *fence)
     if (fence_table_holds(&i->fences, fence))
         return 0;
     fleet_must(event_new_fence(&event, fence));
-    instance_add_fence(i, fence);
+    add_fence(i, fence);
     broadcast_enforce(i->broadcast, event);
     event_unref(event);
     return 0;
@@ -191,7 +203,6 @@ static void on_ready(void *owner)
 {
     struct instance *i = owner;
 
-    i->met = true;
     degraded_ready(i->degraded, i->fleet->now);
 }
 
@@ -233,11 +244,12 @@ static int reserve(void *owner, size_t count)
 
 static void tell_state(struct instance *i)
 {
-    for (unsigned h = 0; h < i->hubs_count; h++)
-        if (!i->places[h].noted) {
-            i->places[h].noted = true;
-            post(&i->places[h].mail, MAIL_STATE);
-        }
+    for (unsigned h = 0; h < i->hubs_count; h++) {
+        struct mail *mail = post(&i->places[h].mail, MAIL_STATE);
+
+        mail->ok = i->ok;
+        mail->isolated = i->isolated;
+    }
 }
 
 static void on_changed(void *owner, const struct degraded_change *change)
@@ -290,6 +302,11 @@ static bool on_resume(void *owner, const struct resume_request *request)
     return true;
 }
 
+static uint64_t stream_n(void *owner)
+{
+    return ((struct hub_place *)owner)->instance->told_n;
+}
+
 static bool on_admit(void *owner __attribute__((unused)))
 {
     return true;
@@ -307,6 +324,7 @@ static void hubs_start(struct instance *i)
         struct hub_port port = {.resume = on_resume,
                                 .admit = on_admit,
                                 .leave = on_leave,
+                                .stream_n = stream_n,
                                 .owner = &i->places[h]};
 
         i->places[h] = (struct hub_place){.instance = i, .hub = h};
@@ -335,8 +353,10 @@ static void bus_start(struct instance *i)
     struct broker_port port = broker_port;
     struct degraded_settings settings = {.deadline_ms = f->deadline_ms,
                                          .isolation_ms = f->isolation_ms,
+                                         .dedupe_ms = (int64_t)1 << 40,
                                          .bytes_max = 1 << 26};
     struct degraded_port degraded_port = {.reserve = reserve,
+                                          .withdrawn = withdrawn,
                                           .answered = publish_answered,
                                           .changed = on_changed,
                                           .isolate = on_isolate,
@@ -458,10 +478,10 @@ static void run(struct instance *i, unsigned hub, const struct mail *mail)
     struct truth *t = &i->fleet->truth;
     struct hub_place *place = &i->places[hub];
 
-    fleet_trace(i->fleet, "hub %u.%u: mail %d: %llu alone %llu, head %llu lost %d", i->index, hub,
+    fleet_trace(i->fleet, "hub %u.%u: mail %d: %llu alone %llu, head %llu rebase %d", i->index, hub,
                 (int)mail->kind, (unsigned long long)mail->entry.n,
                 (unsigned long long)mail->entry.alone, (unsigned long long)mail->head.n,
-                mail->rebase);
+                (int)mail->rebase);
     switch (mail->kind) {
     case MAIL_EFFECT:
         effect(i, hub, mail);
@@ -484,9 +504,8 @@ static void run(struct instance *i, unsigned hub, const struct mail *mail)
         hub_rebase(i->hubs[hub], &mail->head, mail->rebase);
         break;
     case MAIL_STATE:
-        place->noted = false;
-        hub_bus_state(i->hubs[hub], i->ok ? BUS_OK : BUS_DEGRADED);
-        hub_isolate(i->hubs[hub], i->isolated);
+        hub_bus_state(i->hubs[hub], mail->ok ? BUS_OK : BUS_DEGRADED);
+        hub_isolate(i->hubs[hub], mail->isolated);
         break;
     default:
         hub_resume_answer(i->hubs[hub], &mail->answer);

@@ -70,10 +70,7 @@ static void publish(struct fleet *f, int fact, unsigned instance)
         told->accepted[instance] = false; /* by one that is no more */
     told->asked[instance] = true;
     told->life[instance] = f->truth.life[instance];
-    if (event->has_fence) {
-        instance_add_fence(i, &event->fence);
-        stats.fences++;
-    }
+    stats.fences += event->has_fence;
     fleet_must(degraded_publish(i->degraded, &event, 1, asker, f->now, &failed_index));
     event_unref(event);
     stats.events++;
@@ -106,7 +103,7 @@ void publish_something(struct fleet *f)
 
     if (t->facts_count == FACTS_MAX - 1)
         return;
-    if (!getenv("NOREP") && dice_chance(&f->dice, 6) && fact >= 0 && t->facts[fact].id[0] == 'e') {
+    if (dice_chance(&f->dice, f->repeats) && fact >= 0 && t->facts[fact].id[0] == 'e') {
         stats.repeated++;
     } else {
         fact = t->facts_count;

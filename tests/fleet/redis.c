@@ -82,8 +82,6 @@ static void add_fence(struct redis *r, struct event *event, int node)
     if (r->fences_count == FENCES_MAX)
         abort();
     r->fences[r->fences_count++] = (struct stored_fence){event_ref(event), node};
-    if (node == 0)
-        r->fences_version++;
 }
 
 /* Where the stream has this id; 0. */
@@ -162,7 +160,8 @@ static void run(struct fleet *f, struct request *q)
         break;
     case REQUEST_WRITE_FENCES:
         for (unsigned i = 0; i < q->count; i++)
-            add_fence(r, q->events[i], 0);
+            add_fence(r, q->events[i], r->tip);
+        r->fences_version++;
         stats.fences_back += q->count;
         break;
     case REQUEST_PING:
@@ -237,12 +236,10 @@ void redis_kill(struct fleet *f, bool lose_tail)
     if (line == 0)
         r->first_n = 0;
     fleet_trace(f, "redis: killed, %llu is left", (unsigned long long)f->truth.nodes[line].n);
-    /* Fences go with what brought them; of those written back, some. */
+    /* Fences go with what brought them, or was the last when they were written. */
     for (unsigned i = 0; i < r->fences_count; i++) {
         const struct stored_fence *fence = &r->fences[i];
-        bool stays = fence->node == 0
-                         ? !lose_tail || dice_chance(&f->dice, 50)
-                         : truth_up(&f->truth, line, f->truth.nodes[fence->node].n) == fence->node;
+        bool stays = truth_up(&f->truth, line, f->truth.nodes[fence->node].n) == fence->node;
 
         if (stays)
             r->fences[kept++] = *fence;

@@ -113,6 +113,7 @@ void truth_connected(struct truth *t, unsigned person, const char *position)
     if (!c->asked || !decode(position, 32, p))
         return;
     c->asked_epoch = p[0];
+    c->epoch = p[0];
     if (!c->session && p[0] != 0) /* it is told nothing when it is in */
         c->base = c->at = find(t, p[0], p[1], p[2]);
 }
@@ -220,7 +221,7 @@ static void check_way(struct truth *t, unsigned person, int to, uint64_t epoch)
             (c->had[t->nodes[i].fact] || c->resumed) && !truth_is_on(t, to, t->nodes[i].fact))
             truth_fail(t, "person %u goes on behind the lost %s", person,
                        t->facts[t->nodes[i].fact].id);
-    if (common == to && epoch == c->epoch)
+    if (common == to && to != c->at && epoch == c->epoch)
         truth_fail(t, "person %u goes back to %llu", person, (unsigned long long)t->nodes[to].n);
     for (int i = to; i != common; i = t->nodes[i].parent) {
         const struct fact *f = t->nodes[i].fact >= 0 ? &t->facts[t->nodes[i].fact] : NULL;
@@ -357,6 +358,23 @@ static void quiet_person(struct truth *t, unsigned person, int tip)
                    (unsigned long long)t->nodes[tip].n);
     if (!c->session && c->at >= 0)
         check_way(t, person, tip, 0);
+}
+
+void truth_settled(struct truth *t, unsigned instance)
+{
+    for (unsigned p = 0; p < PEOPLE; p++) {
+        const struct connection *c = &t->people[p];
+
+        if (!c->open || c->instance != instance || c->at < 0 || is_withdrawn(t, c, true))
+            continue;
+        for (int i = 0; i < t->facts_count; i++) {
+            const struct fact *f = &t->facts[i];
+
+            if (f->accepted[instance] && f->life[instance] == t->life[instance] &&
+                !f->came[instance] && may_see(t, c, f) && !c->had[i])
+                truth_fail(t, "person %u has not been given %s, accepted where it is", p, f->id);
+        }
+    }
 }
 
 void truth_quiet(struct truth *t, int tip)

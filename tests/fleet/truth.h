@@ -102,6 +102,8 @@ void truth_fence(struct truth *t, unsigned instance, unsigned hub, const struct 
 void truth_connected(struct truth *t, unsigned person, const char *position);
 void truth_text(struct truth *t, unsigned person, const char *text, size_t size);
 void truth_closed(struct truth *t, unsigned person, int code);
+/* Nothing is on its way within this instance. */
+void truth_settled(struct truth *t, unsigned instance);
 /* All is quiet; the stream ends at `tip`. */
 void truth_quiet(struct truth *t, int tip);
 

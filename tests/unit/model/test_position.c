@@ -8,6 +8,7 @@
 TEST(a_position_reads_back_as_written)
 {
     static const struct position rows[] = {{0, 0, 0},
+                                           {0, 0, 5}, /* of an instance apart */
                                            {1, 2, 3},
                                            {UINT64_MAX, UINT64_MAX, UINT64_MAX},
                                            {0x0123456789abcdef, 1ull << 63, 7}};

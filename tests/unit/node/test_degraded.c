@@ -67,12 +67,12 @@ TEST(a_fence_takes_effect_before_its_event_goes_to_the_bus)
 
     begin(100000);
     CHECK_EQ(publish_all("f", &fence, 1), 0);
-    CHECK_HAPPENED("enforce:f send:f");
+    CHECK_HAPPENED("withdrawn:ann enforce:f send:f");
     away();
     CHECK_HAPPENED("AWAY effect:f news:f@0/1 f=ok-alone");
     fence.id = "g";
     CHECK_EQ(publish_all("g", &fence, 1), 0);
-    CHECK_HAPPENED("enforce:g effect:g news:g@0/2 g=ok-alone");
+    CHECK_HAPPENED("withdrawn:ann enforce:g effect:g news:g@0/2 g=ok-alone");
     end();
 }
 

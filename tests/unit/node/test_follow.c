@@ -84,7 +84,7 @@ static void begin(void)
                                   .rebase = on_rebase,
                                   .announced = on_announced};
     struct degraded_port port = {.reserve = reserve};
-    struct degraded_settings settings = {100, 0, 1000, {4}};
+    struct degraded_settings settings = {100, 0, 60000, 1000, {4}};
     struct history_limits limits = {10, SIZE_MAX, INT64_MAX / 4};
 
     memset(&bus, 0, sizeof bus);

@@ -2,7 +2,7 @@
 # faults.py: seeded faults; each must turn one of its named tests red. Applied by tools/mutants.py.
 """(file, old text, new text, what is wrong then, tests that may notice)
 
-The old text stands exactly once in the file. A test is "sim", or "unit:WORD": the unit tests whose
+The old text stands exactly once in the file. A test is "sim", "fleet", or "unit:WORD": the unit tests whose
 name or file holds that word.
 """
 

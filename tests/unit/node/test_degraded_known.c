@@ -144,3 +144,26 @@ TEST(an_id_of_the_past_is_known_too)
     end();
     event_unref(event);
 }
+
+TEST(an_id_that_is_told_again_after_a_loss_is_known_meanwhile)
+{
+    struct event *event = sample_event(plain("a"));
+    struct entry again = {.event = event, .n = 1, .check = 9};
+    struct broker_stand at = {STAND_LOST_TAIL, {9, 0, 0}, 1, 1};
+
+    begin(100000);
+    event->time_ms = bus.now.wall_ms;
+    entry_read("a");
+    entry_read("b");
+    away();
+    (void)happened();
+    degraded_stand(bus.degraded, &at);
+    publish("a"); /* it is there; its place is of an epoch that is no more */
+    publish("b");
+    CHECK_HAPPENED("a=dup-alone@0 news:b@0/1 b=ok-alone");
+    degraded_past(bus.degraded, &again);
+    publish("a");
+    CHECK_HAPPENED("a=dup@1");
+    end();
+    event_unref(event);
+}

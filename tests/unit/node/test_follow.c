@@ -218,6 +218,53 @@ TEST(a_lost_end_that_is_not_known_any_more_is_lost_to_everybody)
     end();
 }
 
+TEST(what_is_trimmed_behind_the_common_place_is_lost_to_everybody)
+{
+    begin();
+    stand(STAND_FIRST, 5, 0, 0, 0);
+    entries(1, 2, START_MS);
+    bus.trace[0] = '\0';
+    stand(STAND_LOST_TAIL, 6, 4, 2, 6); /* nothing of ours is lost, and 3 and 4 are trimmed */
+    CHECK_HAPPENED("rebase:4-lost");
+    entries(5, 6, START_MS);
+    CHECK_HAPPENED("news:5 news:6");
+    end();
+}
+
+TEST(a_link_that_falls_while_the_past_is_told_again_is_a_loss)
+{
+    begin();
+    stand(STAND_FIRST, 5, 0, 0, 0);
+    entries(1, 5, START_MS);
+    bus.trace[0] = '\0';
+    stand(STAND_LOST_TAIL, 6, 0, 4, 4);
+    entries(1, 2, START_MS);
+    stand(STAND_SAME, 6, 2, 0, 3); /* it was had up to 4 here, and now there are three */
+    entries(3, 3, START_MS);
+    CHECK_HAPPENED("gone:5 rebase:3-lost");
+    entries(4, 4, START_MS);
+    CHECK_HAPPENED("news:4");
+    stand(STAND_LOST_TAIL, 7, 0, 4, 4);
+    entries(1, 2, START_MS);
+    stand(STAND_SAME, 7, 2, 0, 2);
+    CHECK_HAPPENED("rebase:2-lost");
+    end();
+}
+
+TEST(a_past_whose_old_end_is_trimmed_while_it_is_read_goes_on_behind_it)
+{
+    begin();
+    stand(STAND_FIRST, 5, 0, 0, 6);
+    entries(1, 2, 1);
+    stand(STAND_GAP, 5, 4, 0, 8);
+    entries(5, 6, 1);
+    CHECK_HAPPENED("rebase:6-lost");
+    entries(7, 8, 1);
+    CHECK_HAPPENED("news:7 news:8");
+    CHECK_EQ(history_count(bus.history), 4);
+    end();
+}
+
 TEST(without_memory_nothing_is_done_and_it_may_be_told_again)
 {
     struct broker_stand at = {STAND_FIRST, {5, 0, 0}, 0, 0};

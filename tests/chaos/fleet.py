@@ -3,6 +3,7 @@
 import asyncio
 import pathlib
 import signal
+import threading
 import time
 
 import redis
@@ -27,12 +28,19 @@ class Instance:
     def __init__(self, name, proxy, workers, record):
         self.name, self.proxy, self.workers, self.record = name, proxy, workers, record
         self.count, self.server, self.port, self.logs = 0, None, None, {}
+        # A fault that is called off goes on in its thread until its step is done.
+        self.turn = threading.Lock()
 
     @property
     def incarnation(self):
         return f"{self.name}#{self.count}" if self.server else None
 
     def start(self):
+        with self.turn:
+            if not self.server:
+                self.launch()
+
+    def launch(self):
         env = dict(SETTINGS, REDIS_URL=self.proxy.url, MCP_AUTH_WORKERS=self.workers)
         server = Server(env, port=self.port)
         self.port = server.port
@@ -48,8 +56,10 @@ class Instance:
 
     def end(self, number):
         """By our hand: SIGKILL, or SIGTERM, which is an orderly end."""
-        if not self.server:
-            return
+        with self.turn:
+            self.end_now(number)
+
+    def end_now(self, number):
         self.notice()
         if not self.server:
             return

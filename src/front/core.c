@@ -75,7 +75,7 @@ static void flush(struct core *core)
     list_init(&now);
     list_splice(&now, &core->flush);
     while (!list_empty(&now))
-        conn_flush(container_of(now.next, struct front_conn, in_flush));
+        front_conn_flush(container_of(now.next, struct front_conn, in_flush));
     loops_post_given(core);
     conns_tell_finished(core);
     pace_turn_ends(core);

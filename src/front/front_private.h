@@ -36,8 +36,6 @@ struct core {
     struct list given; /* loops that are given something in this turn: front_loop.in_given */
     struct text_table texts;
     struct admission *admission;
-    int64_t
-        again_ms; /* when what failed for want of memory is tried again; INT64_MAX: nothing did */
     bool draining, ending;
     /* pace.c */
     struct list loops; /* open, and had a connection: front_loop.in_loops */
@@ -203,6 +201,5 @@ bool pace_is_enough(struct core *core);        /* after one of them: no more in 
 void pace_turn_ends(struct core *core);        /* when all that was given has been posted */
 void pace_loop_opens(struct front_loop *loop); /* has a connection; again: fine */
 void pace_loop_closes(struct front_loop *loop);
-int64_t pace_deadline(const struct core *core);
 
 #endif

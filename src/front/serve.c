@@ -8,9 +8,6 @@
 #include "model/limits.h"
 #include "wire/push.h"
 
-/* After a want of memory, before it is tried again. */
-#define AGAIN_MS 20
-
 void front_conn_wants_flush(struct front_conn *conn)
 {
     if (list_empty(&conn->in_flush))
@@ -144,8 +141,6 @@ static bool wait_for_credit(struct front_conn *conn)
 /* As much as there is credit for. True when nothing is left. */
 static bool give_all(struct front_conn *conn)
 {
-    struct core *core = front_conn_core(conn);
-
     for (;;) {
         struct bytes run = {0};
         size_t used;
@@ -159,8 +154,7 @@ static bool give_all(struct front_conn *conn)
         if (used > 0)
             session_sent(conn->session, used);
         if (r < 0) {
-            core->again_ms = core->now.mono_ms + AGAIN_MS;
-            front_conn_wants_flush(conn);
+            front_conn_wants_flush(conn); /* in another turn */
             return false;
         }
         if (!has_credit(conn) && !wait_for_credit(conn))

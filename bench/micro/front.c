@@ -16,7 +16,6 @@
 static struct front *front;
 static struct front_loop *loop;
 static struct front_conn *conns[CLIENTS];
-static unsigned opened;
 
 /* The CPU that the thread of this name has used, by the scheduler's own count. */
 static uint64_t thread_cpu_ns(const char *name)
@@ -79,7 +78,7 @@ static void begin(void)
     mcp_auth_options_free(options);
 }
 
-/* Takes until this many messages have come. */
+/* Takes until this many items have come: messages, or at first openings. */
 static void take(unsigned count)
 {
     struct front_item items[256];
@@ -91,16 +90,13 @@ static void take(unsigned count)
         do {
             got = front_take(loop, items, ARRAY_COUNT(items));
             for (size_t i = 0; i < got; i++) {
-                if (items[i].kind == FRONT_OPEN)
-                    opened++;
-                if (items[i].kind != FRONT_TEXT)
-                    continue;
-                front_sent(items[i].conn, 1, front_text_bytes(items[i].text).size);
+                if (items[i].kind == FRONT_TEXT)
+                    front_sent(items[i].conn, 1, front_text_bytes(items[i].text).size);
+                else if (items[i].kind != FRONT_OPEN)
+                    abort();
                 front_text_unref(items[i].text);
-                count--;
             }
-            if (opened < CLIENTS)
-                return;
+            count -= (unsigned)got;
         } while (got == ARRAY_COUNT(items));
     }
 }
@@ -127,8 +123,7 @@ static void connect_all(void)
         strbuf_done(&token);
         strbuf_done(&authorization);
     }
-    while (opened < CLIENTS)
-        take(1);
+    take(CLIENTS);
 }
 
 static void publish(unsigned count)

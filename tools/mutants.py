@@ -22,12 +22,12 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 ROOMS = ["base", "codec", "model", "wire", "auth", "history", "hub", "io", "broker"]
 MORE = ["src/node/broadcast.c", "src/node/bus_outbox.c", "src/node/degraded.c",
         "src/node/degraded_known.c", "src/node/degraded_road.c", "src/node/degraded_send.c",
-        "src/node/follow.c", "src/node/older.c", "src/load/histogram.c", "src/load/tally.c"]
+        "src/node/follow.c", "src/node/older.c", "src/front/text.c", "src/load/histogram.c", "src/load/tally.c"]
 FLEET_MORE = ["tests/sim/frames.c", "tests/sim/token.c"]
 MORE_TESTS = ["tests/unit/node/test_broadcast.c", "tests/unit/node/test_broadcast_turns.c",
               "tests/unit/node/test_degraded.c", "tests/unit/node/test_degraded_known.c",
               "tests/unit/node/test_degraded_send.c", "tests/unit/node/test_follow.c",
-              "tests/unit/node/test_older.c",
+              "tests/unit/node/test_older.c", "tests/unit/front/test_text.c",
               "tests/unit/load/test_histogram.c",
               "tests/unit/load/test_tally.c"]
 LIBRARIES = ["-lcmocka", "-lssl", "-lcrypto", "-ljansson", "-lz", "-lhiredis", "-lpthread", "-lm"]

@@ -18,11 +18,6 @@ import tempfile
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
-try:
-    from setuptools.command.bdist_wheel import bdist_wheel
-except ImportError:  # setuptools before 70.1
-    from wheel.bdist_wheel import bdist_wheel
-
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 CORE = ROOT / "build" / "python"
@@ -111,12 +106,6 @@ class BuildCore(build_ext):
         super().run()
 
 
-class StableWheel(bdist_wheel):
-    def finalize_options(self):
-        super().finalize_options()
-        self.py_limited_api = "cp39"
-
-
 setup(
     ext_modules=[Extension(
         "mcp_auth._core",
@@ -130,5 +119,6 @@ setup(
         libraries=LIBRARIES,
         py_limited_api=True,
     )],
-    cmdclass={"build_ext": BuildCore, "bdist_wheel": StableWheel},
+    cmdclass={"build_ext": BuildCore},
+    options={"bdist_wheel": {"py_limited_api": "cp39"}},
 )

@@ -26,7 +26,11 @@ _LINGER_SECONDS = 5.0
 
 _HINT = (b'{"error":{"code":"upgrade_required","message":'
          b'"This path speaks WebSocket: connect with ws:// or wss://"}}')
-_REFUSAL = '{"error":{"code":"overloaded","message":"The server does not take connections"}}'
+_BODIES = {
+    401: '{"error":{"code":"unauthorized","message":"Authentication required"}}',
+    403: '{"error":{"code":"forbidden","message":"This identity may not do that"}}',
+    503: '{"error":{"code":"overloaded","message":"The server is overloaded"}}',
+}
 
 
 class Endpoint:
@@ -55,7 +59,7 @@ class Endpoint:
             connection = _connect(runtime.port(front).core, outlet, scope)
         except (RealtimeError, _core.Error) as error:
             logger.error("no connection is taken: %s", error.args[-1])
-            await _refuse(scope, send, 503, _REFUSAL)
+            await _refuse(scope, send, 503, "")
             return
         try:
             status, body = await outlet.opened
@@ -177,6 +181,7 @@ async def _refuse(scope: Scope, send: Send, status: int, body: str) -> None:
         await send({"type": "websocket.close", "code": 1008, "reason": ""})
         return
     headers = [(b"www-authenticate", b"Bearer")] if status == 401 else []
+    body = body or _BODIES.get(status, "")
     await _answer(send, "websocket.http.response", status, body.encode(), headers)
 
 

@@ -4,7 +4,7 @@
 
 import asyncio
 from collections import deque
-from typing import Callable, Deque, Optional, Tuple
+from typing import Callable, Deque, Optional, Set, Tuple
 
 from mcp_auth import _core
 
@@ -50,6 +50,7 @@ class Port:
         self.loop = loop
         self.core = front.loop()
         self._fd = self.core.fileno()
+        self._asked: Set["asyncio.Future[Tuple[int, str]]"] = set()
         loop.add_reader(self._fd, self.take)
 
     def take(self) -> None:
@@ -88,10 +89,17 @@ class Port:
                 answer.set_result((error, text or ""))
 
         question(self.core, answered)
-        return await answer
+        self._asked.add(answer)
+        try:
+            return await answer
+        finally:
+            self._asked.discard(answer)
 
     def close(self) -> None:
         """Its connections are over. In the loop's thread, unless the loop is closed."""
         if not self.loop.is_closed():
             self.loop.remove_reader(self._fd)
+            for answer in self._asked:  # none will come
+                if not answer.done():
+                    answer.set_result((_core.E_STOPPING, ""))
         self.core.close()

@@ -116,6 +116,7 @@ async def _serve(connection: "_core.Connection", outlet: Outlet, receive: Receiv
         await _write(connection, outlet, send, reader)
     except asyncio.CancelledError:
         if not stuck:
+            await _say_draining(send)
             raise
         if task is not None and hasattr(task, "uncancel"):  # Python 3.11
             task.uncancel()
@@ -126,6 +127,15 @@ async def _serve(connection: "_core.Connection", outlet: Outlet, receive: Receiv
         if timer is not None:
             timer.cancel()
         reader.cancel()
+
+
+async def _say_draining(send: Send) -> None:
+    """The server ends us: the client is told to come back, if that can be done without waiting."""
+    try:
+        await asyncio.wait_for(send({"type": "websocket.close", "code": 4200,
+                                     "reason": "Server is shutting down"}), 0.5)
+    except (Exception, asyncio.CancelledError) as error:
+        logger.debug("a connection was cut off: %r", error)
 
 
 async def _write(connection: "_core.Connection", outlet: Outlet, send: Send,

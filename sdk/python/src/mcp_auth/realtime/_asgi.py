@@ -46,8 +46,10 @@ class Endpoint:
         if scope["type"] == "websocket":
             await self._websocket(scope, receive, send)
         elif scope["type"] == "http":
-            await _answer(send, "http.response", 426, _HINT,
-                          [(b"upgrade", b"websocket"), (b"connection", b"Upgrade")])
+            upgrade = [(b"upgrade", b"websocket"), (b"connection", b"Upgrade")]  # RFC 9110 15.5.22
+            if not str(scope.get("http_version", "1.1")).startswith("1"):
+                upgrade = []  # HTTP/2 has no such fields (RFC 9113 section 8.2.2)
+            await _answer(send, "http.response", 426, _HINT, upgrade)
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         if (await receive())["type"] != "websocket.connect":
@@ -55,6 +57,8 @@ class Endpoint:
         follow_level()
         outlet = Outlet(asyncio.get_running_loop())
         try:
+            if not runtime.serves_here(self.config):
+                raise RealtimeError("MCP_AUTH_URL says that the server there serves /ws")
             front = await runtime.started(self.config)
             connection = _connect(runtime.port(front).core, outlet, scope)
         except (RealtimeError, _core.Error) as error:

@@ -6,7 +6,7 @@ FUZZ_SECONDS ?= 10
 # A pyenv or virtual environment in front of the PATH lacks Debian's packages.
 PYTHON := /usr/bin/python3
 
-.PHONY: help run test build unit integration sim oom chaos mutants fuzz format check bench install clean
+.PHONY: help run test build unit integration sim model oom chaos mutants fuzz format check bench install clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1|/' \
@@ -32,6 +32,10 @@ integration: ## the behaviour tests: a real server and real clients
 
 sim: ## the simulation: hubs, random sessions and an oracle; SEED=n repeats one
 	@$(PYTHON) tools/run_tests.py --only sim $(if $(SEED),--filter $(SEED))
+
+model: ## the checked model of the fleet: every order of its steps, and seeded faults of the model
+	@sh tools/setup.sh model
+	@$(PYTHON) tools/model.py
 
 oom: ## every allocation and every system call of the road fails once
 	@$(PYTHON) tools/run_tests.py --only oom

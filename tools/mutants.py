@@ -20,8 +20,13 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 # The rooms of the core, and what else the simulation stands on.
 ROOMS = ["base", "codec", "model", "wire", "auth", "history", "hub", "io", "broker"]
-MORE = ["src/node/broadcast.c", "src/load/histogram.c", "src/load/tally.c"]
+MORE = ["src/node/broadcast.c", "src/node/bus_outbox.c", "src/node/degraded.c",
+        "src/node/degraded_known.c", "src/node/degraded_road.c", "src/node/degraded_send.c", "src/node/follow.c",
+        "src/load/histogram.c", "src/load/tally.c"]
 MORE_TESTS = ["tests/unit/node/test_broadcast.c", "tests/unit/node/test_broadcast_turns.c",
+              "tests/unit/node/test_degraded.c", "tests/unit/node/test_degraded_known.c",
+              "tests/unit/node/test_degraded_send.c",
+              "tests/unit/node/test_follow.c",
               "tests/unit/load/test_histogram.c",
               "tests/unit/load/test_tally.c"]
 LIBRARIES = ["-lcmocka", "-lssl", "-lcrypto", "-ljansson", "-lz", "-lhiredis", "-lpthread", "-lm"]
@@ -42,8 +47,13 @@ class Copy:
         (self.folder / "objects").mkdir()
         subprocess.run([sys.executable, "tools/generate.py", "made"], cwd=self.folder, check=True,
                        stdout=subprocess.DEVNULL)
+        subprocess.run([sys.executable, "tools/embed_scripts.py", "made/embedded_scripts.c",
+                        *sorted(str(p.relative_to(self.folder))
+                                for p in (self.folder / "src/broker/scripts").glob("*.lua"))],
+                       cwd=self.folder, check=True)
         self.core = sorted(str(p.relative_to(self.folder)) for room in ROOMS
                            for p in (self.folder / "src" / room).glob("*.c")) + MORE
+        self.core.append("made/embedded_scripts.c")
         self.sim = sorted(str(p.relative_to(self.folder))
                           for p in (self.folder / "tests/sim").glob("*.c"))
         self.unit = sorted(str(p.relative_to(self.folder)) for room in ROOMS
@@ -98,10 +108,13 @@ class Copy:
 
 
 def faults(word):
-    spec = importlib.util.spec_from_file_location("faults", ROOT / "tests/mutants/faults.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return [f for f in module.FAULTS if not word or word in f[0] or word in f[3]]
+    every = []
+    for name in ("faults", "faults_fleet"):
+        spec = importlib.util.spec_from_file_location(name, ROOT / f"tests/mutants/{name}.py")
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        every += module.FAULTS
+    return [f for f in every if not word or word in f[0] or word in f[3]]
 
 
 def try_fault(copy, fault):

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # setup.sh: installs by apt what is missing to build and run, test or measure; nothing when all is there.
-# Usage: tools/setup.sh run|test|bench|peers
+# Usage: tools/setup.sh run|test|model|bench|peers
 set -eu
 
 group=${1:-run}
@@ -14,13 +14,14 @@ chromium-driver redis-server python3-redis"
 case "$group" in
 run) packages=$build_packages why="to build the server" ;;
 test) packages="$build_packages $test_packages" why="to build and test the server" ;;
+model) packages="gcc libc6-dev python3 spin" why="to check the model" ;;
 bench) packages="$build_packages util-linux" why="to measure the server" ;;
 peers)
     packages="util-linux dpkg python3 python3-venv" why="to measure other servers"
     # A Node.js from elsewhere brings its npm, and Debian's would take its place.
     command -v npm >/dev/null 2>&1 || packages="$packages nodejs npm"
     ;;
-*) echo "usage: tools/setup.sh run|test|bench|peers" >&2 && exit 2 ;;
+*) echo "usage: tools/setup.sh run|test|model|bench|peers" >&2 && exit 2 ;;
 esac
 
 id= version=

@@ -8,7 +8,7 @@
 #include "broker/redis_fleet.h"
 #include "mcp_auth/error.h"
 
-#define EXPIRE_EVERY_MS 3600000
+#define HOUSE_EVERY_MS 3600000
 
 struct redis_fleet *fleet_of(struct broker *broker)
 {
@@ -67,6 +67,11 @@ void fleet_look(struct redis_fleet *fleet)
     fleet->port.on_ready(fleet->port.owner);
 }
 
+int64_t fleet_patience_ms(const struct redis_fleet *fleet)
+{
+    return FLEET_ANSWER_MS + (int64_t)(fleet->flying_bytes / FLEET_BYTES_PER_MS);
+}
+
 static void on_up(void *owner)
 {
     struct fleet_end *end = owner;
@@ -74,18 +79,21 @@ static void on_up(void *owner)
 
     if (!fleet)
         return;
-    if (end == &fleet->ends[FLEET_COMMAND])
-        fleet_attach(fleet);
-    else if (end == &fleet->ends[FLEET_FOLLOWER])
-        fleet_follow(fleet);
-    else
+    if (end == &fleet->ends[FLEET_LISTENER])
         fleet_listen(fleet);
+    /* Both before the attach: a follower that connects after it may have met a server that was
+     * restarted since, with less than the attach has seen. */
+    else if (redis_link_is_up(fleet->ends[FLEET_COMMAND].link) &&
+             redis_link_is_up(fleet->ends[FLEET_FOLLOWER].link))
+        fleet_attach(fleet);
 }
 
 static void on_down(void *owner, struct bytes why)
 {
     struct fleet_end *end = owner;
 
+    if (end == &end->fleet->ends[FLEET_FOLLOWER])
+        fleet_read_less(end->fleet);
     fleet_fall(end->fleet, why);
 }
 
@@ -103,7 +111,7 @@ static void links_open(struct redis_fleet *fleet)
     unsigned count = fleet->plain ? FLEET_LINKS : FLEET_LINKS - 1;
 
     fleet->away = fleet->standing = fleet->listening = fleet->fences_known = fleet->ready = false;
-    fleet->reading = fleet->watching = fleet->expiring = false;
+    fleet->reading = fleet->watching = fleet->expiring = fleet->scanning = false;
     fleet->round_trip_ms = -1;
     for (unsigned i = 0; i < count && !fleet->fallen; i++) {
         struct redis_link_port port = {on_up, on_down, &fleet->ends[i]};
@@ -135,17 +143,16 @@ static int64_t look_at_the_clock(struct redis_fleet *fleet)
         fleet->watch_at_ms = fleet->now.mono_ms + FLEET_WATCH_MS;
         fleet_watch_epoch(fleet);
     }
-    if (fleet->ready && fleet->fence_ms > 0 && !fleet->expiring &&
-        fleet->now.mono_ms >= fleet->expire_at_ms) {
-        bool first = fleet->expire_at_ms == 0; /* not at once: a fleet may have started together */
+    if (fleet->ready && !fleet->expiring && fleet->now.mono_ms >= fleet->house_at_ms) {
+        bool first = fleet->house_at_ms == 0; /* not at once: a fleet may have started together */
 
         fleet->random->fill(fleet->random->owner, &jitter, sizeof jitter);
-        fleet->expire_at_ms = fleet->now.mono_ms + EXPIRE_EVERY_MS / 2 + jitter % EXPIRE_EVERY_MS;
+        fleet->house_at_ms = fleet->now.mono_ms + HOUSE_EVERY_MS / 2 + jitter % HOUSE_EVERY_MS;
         if (!first)
-            fleet_fences_expire(fleet);
+            fleet_keep_house(fleet);
     }
     return fleet->watching ? INT64_MAX
-                           : fleet->watch_at_ms; /* never later than expire_at_ms + 500 */
+                           : fleet->watch_at_ms; /* never later than house_at_ms + 500 */
 }
 
 static int64_t fleet_advance(struct broker *broker, struct now now)
@@ -243,6 +250,11 @@ int broker_redis_new(struct broker **ret, struct loop *loop,
     fleet->keys.ids = key_put(&at, BYTES("{"), prefix, BYTES("rbac:events}:ids:"), BYTES(""));
     fleet->keys.writer =
         key_put(&at, BYTES("{"), prefix, BYTES("rbac:events}:writer:"), settings->instance);
+    fleet->keys.instance = (struct bytes){
+        fleet->keys.writer.data + fleet->keys.writer.size - settings->instance.size,
+        settings->instance.size < FLEET_INSTANCE_SIZE ? settings->instance.size
+                                                      : FLEET_INSTANCE_SIZE,
+    };
     for (unsigned i = 0; i < FLEET_LINKS; i++)
         fleet->ends[i].fleet = fleet;
     fleet->backoff = (struct backoff){FLEET_BACKOFF_FIRST_MS, FLEET_BACKOFF_MAX_MS, 0};

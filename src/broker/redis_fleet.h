@@ -12,12 +12,15 @@
 
 /* An answer that is later than this means a server that stands still. */
 #define FLEET_ANSWER_MS 1000
-#define FLEET_WATCH_MS 500 /* between two looks at the epoch, and how long one XREAD waits */
+#define FLEET_BYTES_PER_MS 1024 /* the slowest network that is thought of */
+#define FLEET_WATCH_MS 500      /* between two looks at the epoch, and how long one XREAD waits */
 #define FLEET_BACKOFF_FIRST_MS 100
 #define FLEET_BACKOFF_MAX_MS 1000
 #define FLEET_SHARDS "1"
 #define FLEET_WRITER_MS "86400000" /* refreshed by every batch and every attach */
 #define FLEET_WHY_SIZE 256u
+#define FLEET_INSTANCE_SIZE 8u /* of the instance's name in there, and its generation */
+#define FLEET_STORED_BY_SIZE (FLEET_INSTANCE_SIZE + 1 + FLEET_NUMBER_SIZE)
 #define FLEET_NUMBER_SIZE 24u /* of a 64-bit number in decimal, and "-0" */
 
 enum fleet_link { FLEET_COMMAND, FLEET_FOLLOWER, FLEET_LISTENER, FLEET_LINKS };
@@ -34,6 +37,7 @@ struct fleet_end {
 struct fleet_keys {
     struct bytes stream; /* also the channel */
     struct bytes epoch, fences, writer, ids;
+    struct bytes instance; /* the end of `writer` */
 };
 
 struct redis_fleet {
@@ -56,7 +60,9 @@ struct redis_fleet {
     bool fallen;         /* all are to be closed, for `why` */
     char why[FLEET_WHY_SIZE];
     size_t why_size;
-    uint64_t generation; /* of this attach */
+    uint64_t generation;                  /* of this attach */
+    char stored_by[FLEET_STORED_BY_SIZE]; /* what is stored under it has this in its field w */
+    size_t stored_by_size;
     int64_t round_trip_ms;
 
     /* Where it stands. epoch 0: it has never met the stream. */
@@ -67,16 +73,19 @@ struct redis_fleet {
     bool standing, listening, fences_known, ready; /* since the attach */
 
     bool reading;               /* an XREAD is under way, or what it brought is being asked about */
-    unsigned read_count;        /* entries to ask for: few large ones or many small ones */
+    size_t read_bytes;          /* what one read should bring at most */
+    unsigned read_count;        /* entries to ask for by that, as the last ones were; 0: none */
     uint64_t read_n, read_part; /* the id behind which to read: last_n, but for others' entries */
     uint64_t hole_end_n;        /* the number behind a hole that was seen */
     uint64_t hole_upto_n;       /* numbers below it are missing in the stream for good */
 
-    struct list batches; /* under way, in order */
-    size_t batches_bytes;
+    struct list batches;  /* under way, in order */
+    size_t batches_bytes; /* of memory here */
+    size_t flying_bytes;  /* of events on the wire */
 
-    int64_t watch_at_ms, expire_at_ms;
-    bool watching, expiring;
+    int64_t watch_at_ms, house_at_ms;
+    bool watching, expiring, scanning; /* what is under way on the command link */
+    uint64_t fences_version;           /* of the epoch's hash, when they were read */
 };
 
 struct redis_fleet *fleet_of(struct broker *broker);
@@ -86,6 +95,10 @@ void fleet_fall(struct redis_fleet *fleet, struct bytes why);
 /* The same for an answer: an error's own text, or that it is none we know. */
 void fleet_fall_for(struct redis_fleet *fleet, const struct redis_reply *reply);
 void fleet_fall_for_error(struct redis_fleet *fleet, int error); /* MCP_AUTH_E_* */
+
+/* How long an answer on the command link may take, behind the events that are on their way. A server
+ * that stands still is noticed by the follower, however much that is. */
+int64_t fleet_patience_ms(const struct redis_fleet *fleet);
 
 /* Sends on one link; falls when it cannot. `answer` gets the fleet_end as its owner. */
 void fleet_send(struct redis_fleet *fleet, enum fleet_link which, const struct bytes *args,
@@ -107,11 +120,14 @@ void fleet_watch_epoch(struct redis_fleet *fleet);
 
 /* redis_follow.c: goes on reading, when there is nothing to wait for. */
 void fleet_follow(struct redis_fleet *fleet);
+/* It failed while reading: smaller bites, for a network that takes long for large ones. */
+void fleet_read_less(struct redis_fleet *fleet);
 
 /* redis_entry.c */
 struct stored_entry {
     uint64_t n, part;            /* its id */
     struct stored_fields fields; /* borrowed from the reply */
+    struct bytes stored_by;      /* its field w */
     bool ours;                   /* of the version that we know */
 };
 /* Reads [id, [field, value, ...]]; MCP_AUTH_E_INVALID. */
@@ -126,8 +142,10 @@ void fleet_batches_forget(struct redis_fleet *fleet);
 
 /* redis_fences.c */
 void fleet_fences_read(struct redis_fleet *fleet);
+/* How often they were changed beside the stream; read once more when that is news. */
+void fleet_fences_version(struct redis_fleet *fleet, const struct redis_reply *version);
 void fleet_fences_write(struct broker *broker, const struct fence *fences, size_t count);
-void fleet_fences_expire(struct redis_fleet *fleet);
+void fleet_keep_house(struct redis_fleet *fleet); /* every hour or so */
 struct bytes fleet_fence_name(char *to, const struct fence *fence);
 size_t fleet_fence_name_size_max(const struct fence *fence);
 
@@ -137,6 +155,9 @@ void fleet_listen(struct redis_fleet *fleet);
 /* Decimal, not terminated. */
 struct bytes fleet_number(char to[FLEET_NUMBER_SIZE], uint64_t number);
 MUST_CHECK int fleet_number_read(struct bytes text, uint64_t *ret);
+/* "n-part", the id of an entry. */
+#define FLEET_ID_SIZE (2 * FLEET_NUMBER_SIZE + 1)
+struct bytes fleet_id(char to[FLEET_ID_SIZE], uint64_t n, uint64_t part);
 #define FLEET_EPOCH_SIZE 16u
 struct bytes fleet_epoch_text(char to[FLEET_EPOCH_SIZE], uint64_t epoch);
 MUST_CHECK int fleet_epoch_read(struct bytes text, uint64_t *ret);

@@ -3,13 +3,17 @@
 #include "broker/redis_fleet.h"
 
 #include "base/log.h"
+#include "model/limits.h"
 
 #define READ_WAIT "500" /* FLEET_WATCH_MS */
-#define READ_COUNT_FIRST 100u
 #define READ_COUNT_MAX 1000u
-#define READ_COUNT_MIN 16u
-/* What a read may bring: 1,000 events of 4 KiB, or 64 of the largest. */
-#define READ_BYTES (4u * 1024u * 1024u)
+/* What a read may bring: 1,000 events of 4 KiB, or 64 of the largest. At the least one of these. */
+#define READ_BYTES_MAX (4u * 1024u * 1024u)
+#define READ_BYTES_MIN EVENT_SIZE_MAX
+#define READ_BYTES_FIRST (512u * 1024u)
+/* Full reads that are faster grow, slower ones shrink: far from where the link gives up. */
+#define READ_FAST_MS 200
+#define READ_SLOW_MS 600
 
 _Static_assert(FLEET_WATCH_MS == 500, "READ_WAIT says the same");
 
@@ -18,7 +22,8 @@ static void give(struct redis_fleet *fleet, const struct stored_entry *stored)
     const struct stored_fields *fields = &stored->fields;
     struct entry entry = {
         .n = stored->n,
-        .check = position_check(fleet->epoch, stored->n, fields->tenant, fields->id),
+        .check =
+            position_check(fleet->epoch, stored->n, fields->tenant, fields->id, stored->stored_by),
     };
     int r = fleet_entry_event(fleet, stored, &entry.event);
 
@@ -85,8 +90,9 @@ static void ask_about_hole(struct redis_fleet *fleet, uint64_t end_n)
     };
 
     fleet->hole_end_n = end_n;
-    fleet_send(fleet, FLEET_COMMAND, last, ARRAY_COUNT(last), FLEET_ANSWER_MS, on_last, 0);
-    fleet_send(fleet, FLEET_COMMAND, first, ARRAY_COUNT(first), FLEET_ANSWER_MS, on_first, 0);
+    fleet_send(fleet, FLEET_COMMAND, last, ARRAY_COUNT(last), fleet_patience_ms(fleet), on_last, 0);
+    fleet_send(fleet, FLEET_COMMAND, first, ARRAY_COUNT(first), fleet_patience_ms(fleet), on_first,
+               0);
 }
 
 static void fill_hole(struct redis_fleet *fleet, uint64_t upto_n)
@@ -129,10 +135,16 @@ static bool take(struct redis_fleet *fleet, const struct redis_reply *reply)
 }
 
 /* Sizes vary little within a while: the next read is sized by this one. */
-static void read_count_set(struct redis_fleet *fleet, const struct redis_reply *entries)
+static void read_count_set(struct redis_fleet *fleet, const struct redis_reply *entries,
+                           int64_t took_ms)
 {
     size_t bytes = 0, count;
 
+    if (entries->count >= fleet->read_count && took_ms < READ_FAST_MS &&
+        fleet->read_bytes < READ_BYTES_MAX)
+        fleet->read_bytes *= 2;
+    else if (took_ms > READ_SLOW_MS && fleet->read_bytes / 2 >= READ_BYTES_MIN)
+        fleet->read_bytes /= 2;
     for (size_t i = 0; i < entries->count; i++) {
         const struct redis_reply *entry = &entries->elements[i];
 
@@ -141,10 +153,16 @@ static void read_count_set(struct redis_fleet *fleet, const struct redis_reply *
         for (size_t j = 0; j < entry->elements[1].count; j++)
             bytes += entry->elements[1].elements[j].text.size;
     }
-    count = READ_BYTES / (bytes / entries->count + 1);
-    fleet->read_count = count > READ_COUNT_MAX   ? READ_COUNT_MAX
-                        : count < READ_COUNT_MIN ? READ_COUNT_MIN
-                                                 : (unsigned)count;
+    count = fleet->read_bytes / (bytes / entries->count + 1);
+    fleet->read_count = count > READ_COUNT_MAX ? READ_COUNT_MAX : count < 1 ? 1 : (unsigned)count;
+}
+
+void fleet_read_less(struct redis_fleet *fleet)
+{
+    fleet->read_bytes /= 4;
+    if (fleet->read_bytes < READ_BYTES_MIN)
+        fleet->read_bytes = READ_BYTES_MIN;
+    fleet->read_count = 0;
 }
 
 static void on_read(void *owner, uint64_t tag, const struct redis_reply *reply)
@@ -152,7 +170,6 @@ static void on_read(void *owner, uint64_t tag, const struct redis_reply *reply)
     struct redis_fleet *fleet = fleet_answered(owner);
     const struct redis_reply *entries = NULL;
 
-    (void)tag;
     if (!fleet)
         return;
     if (reply->type == REDIS_ARRAY && reply->count == 1 && reply->elements[0].type == REDIS_ARRAY &&
@@ -164,7 +181,7 @@ static void on_read(void *owner, uint64_t tag, const struct redis_reply *reply)
         return;
     }
     if (entries) {
-        read_count_set(fleet, entries);
+        read_count_set(fleet, entries, (int64_t)((clock_mono_ns() - tag) / 1000000));
         for (size_t i = 0; i < entries->count; i++)
             if (!take(fleet, &entries->elements[i]))
                 return;
@@ -176,23 +193,26 @@ static void on_read(void *owner, uint64_t tag, const struct redis_reply *reply)
 
 void fleet_follow(struct redis_fleet *fleet)
 {
-    char number[FLEET_NUMBER_SIZE], part[FLEET_NUMBER_SIZE], count[FLEET_NUMBER_SIZE];
-    char id[2 * FLEET_NUMBER_SIZE + 1], *at = id;
+    char id[FLEET_ID_SIZE], count[FLEET_NUMBER_SIZE];
 
     if (fleet->fallen || fleet->reading || !fleet->standing ||
         !redis_link_is_up(fleet->ends[FLEET_FOLLOWER].link))
         return;
+    if (fleet->read_bytes == 0)
+        fleet->read_bytes = READ_BYTES_FIRST;
     if (fleet->read_count == 0)
-        fleet->read_count = READ_COUNT_FIRST;
-    bytes_copy(&at, fleet_number(number, fleet->read_n));
-    *at++ = '-';
-    bytes_copy(&at, fleet_number(part, fleet->read_part));
+        fleet->read_count = (unsigned)(fleet->read_bytes / EVENT_SIZE_MAX);
     struct bytes args[] = {
-        BYTES("XREAD"),     BYTES("COUNT"),          fleet_number(count, fleet->read_count),
-        BYTES("BLOCK"),     BYTES(READ_WAIT),        BYTES("STREAMS"),
-        fleet->keys.stream, {id, (size_t)(at - id)},
+        BYTES("XREAD"),
+        BYTES("COUNT"),
+        fleet_number(count, fleet->read_count),
+        BYTES("BLOCK"),
+        BYTES(READ_WAIT),
+        BYTES("STREAMS"),
+        fleet->keys.stream,
+        fleet_id(id, fleet->read_n, fleet->read_part),
     };
     fleet->reading = true;
     fleet_send(fleet, FLEET_FOLLOWER, args, ARRAY_COUNT(args), FLEET_WATCH_MS + FLEET_ANSWER_MS,
-               on_read, 0);
+               on_read, clock_mono_ns());
 }

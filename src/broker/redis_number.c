@@ -16,6 +16,14 @@ struct bytes fleet_number(char to[FLEET_NUMBER_SIZE], uint64_t number)
     return (struct bytes){to, size};
 }
 
+struct bytes fleet_id(char to[FLEET_ID_SIZE], uint64_t n, uint64_t part)
+{
+    size_t size = fleet_number(to, n).size;
+
+    to[size++] = '-';
+    return (struct bytes){to, size + fleet_number(to + size, part).size};
+}
+
 int fleet_number_read(struct bytes text, uint64_t *ret)
 {
     uint64_t number = 0;

@@ -69,7 +69,9 @@ class Fleet:
             wait_bus(instance)
 
     def _start(self, proxy, port=None):
-        env = {"REDIS_URL": proxy.url, "MCP_AUTH_WORKERS": 2, **self.env}
+        # A busy machine is not to be an outage: the deadline is far from what Redis needs.
+        env = {"REDIS_URL": proxy.url, "MCP_AUTH_WORKERS": 2, "MCP_AUTH_BUS_DEADLINE_MS": 1500,
+               **self.env}
         return self.launch(env, port=port)
 
     def __iter__(self):

@@ -27,6 +27,7 @@ from publishers import Enforcer, Publisher  # noqa: E402
 from record import Record  # noqa: E402
 
 HEAL_SECONDS = 60
+LAST = 3000  # characters of a finding: of a log, the end
 SHOWN = 8  # findings of a rule that are printed
 
 
@@ -129,7 +130,7 @@ def judged(options, result, faults):
     for rule, texts in by_rule.items():
         print(f"  {rule}: {len(texts)}")
         for text in texts[:SHOWN]:
-            print(f"    {text}")
+            print("    " + text[-LAST:].replace("\n", "\n    "))
     print(f"{'0 passed, 1 failed' if found else '1 passed, 0 failed'}", flush=True)
     return 1 if found else 0
 

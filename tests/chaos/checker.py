@@ -60,7 +60,8 @@ class Judge:
     def _index(self):
         """{epoch: {(tenant, user) or (tenant, None) for administrators: sorted numbers}}"""
         found = {}
-        for epoch, entries in self.streams.items():
+        for epoch in self.streams:
+            entries = self._certain(epoch)
             index = found[epoch] = collections.defaultdict(list)
             for n in sorted(entries):
                 tenant, name, kind = entries[n][:3]
@@ -71,6 +72,21 @@ class Judge:
                     index[tenant, user].append(n)
                 index[tenant, None].append(n)
         return found
+
+    def _certain(self, epoch):
+        """The entries of an epoch in which something was lost: what stood at a place first. For a
+        while the place may have been another event's, on an instance that had not seen the first."""
+        if self._is_last(epoch):
+            return self.streams.get(epoch, {})
+        return {**self.streams.get(epoch, {}), **self.record.before.get(epoch, {})}
+
+    def _is_last(self, epoch):
+        return self.lossless or epoch == self.record.last[0]
+
+    def _stayed(self, epoch, n, entry):
+        """It stands there to this day, and nothing else ever did."""
+        return self._is_last(epoch) or entry == self.streams[epoch].get(n) == \
+            self.streams[self.record.last[0]].get(n)
 
     def run(self):
         self.streams_are_whole()
@@ -166,10 +182,14 @@ class Judge:
     def order_holds(self, walk):
         """Positions never go back; a new place of the bus is beyond every earlier one."""
         last = None
+        # Who is ahead of this instance gets what it delivered alone under the place it asked for,
+        # which may be that very event's on the bus.
+        asked = walk.connection.asked and place(walk.connection.asked)[:2]
         by_index = {index: by_bus for index, _, _, _, by_bus in walk.events}
         for index, epoch, n in walk.places:
             if last and last[0] == epoch:
-                if n < last[1] or (n == last[1] and by_index.get(index)):
+                if n < last[1] or (n == last[1] and by_index.get(index) and
+                                   (epoch, n) != asked):
                     what = walk.connection.frames[index][1]
                     self.say("order", f"{walk.name}: {what.get('id', what['type'])} at {n} "
                              f"after {last[1]}")
@@ -195,9 +215,8 @@ class Judge:
         spans = self._spans(first, walk.places)
         privileged = self.authority.privileged_up_to(walk)
         for epoch, after, upto in spans:
-            entries = self.streams.get(epoch, {})
-            if not self.lossless and epoch != self.record.last[0]:
-                upto = self._common(epoch, upto, self.record.last[0]) or after
+            entries = self._certain(epoch)
+            sure = upto if self._is_last(epoch) else self._before_loss(walk, epoch, after)
             own = self._between(epoch, (walk.client.tenant, walk.client.user), after, upto)
             owed = set(own)
             if privileged is not None:
@@ -205,7 +224,8 @@ class Judge:
                     min(upto, privileged[1]) if privileged[0] == epoch else after
                 owed.update(self._between(epoch, (walk.client.tenant, None), after, limit))
             for n in sorted(owed):
-                if entries[n][1] not in walk.ids:
+                if entries[n][1] not in walk.ids and \
+                        (n <= sure or self._stayed(epoch, n, entries[n])):
                     self.say("missing", f"{walk.name}: {entries[n][1]} at {n}, "
                              f"of ({after}, {upto}]")
 
@@ -229,6 +249,15 @@ class Judge:
         while n > 0 and (n not in before or n not in now or before[n][:2] != now[n][:2]):
             n -= 1
         return n or None
+
+    def _before_loss(self, walk, epoch, after):
+        """The last place of this epoch that came before anything of it was lost: behind it, two
+        events may have had one place, and its end is judged under the next epoch."""
+        ends = min([at for at in self.record.losses if at > self.record.born.get(epoch, 0)],
+                   default=0)
+        frames = walk.connection.frames
+        return max([n for index, e, n in walk.places if e == epoch and frames[index][0] < ends],
+                   default=after)
 
     def _between(self, epoch, who, after, upto):
         numbers = self.visible.get(epoch, {}).get(who, [])

@@ -91,6 +91,8 @@ class Record:
     losses: list = dataclasses.field(default_factory=list)  # when Redis lost what it had
     # epoch: {n: [tenant, id, kind]}, as another reader of the stream saw it; and where it ended
     streams: dict = dataclasses.field(default_factory=dict)
+    before: dict = dataclasses.field(default_factory=dict)  # the same, before the first loss in it
+    born: dict = dataclasses.field(default_factory=dict)  # epoch: when it was first seen
     last: list = None  # [epoch, n] of the stream at the end
 
     def save(self, path):
@@ -107,6 +109,8 @@ class Record:
         content["publications"] = [
             Publication(**{**p, "attempts": [Attempt(**a) for a in p["attempts"]]})
             for p in content["publications"]]
-        content["streams"] = {int(epoch): {int(n): entry for n, entry in entries.items()}
-                              for epoch, entries in content["streams"].items()}
+        for name in ("streams", "before"):
+            content[name] = {int(epoch): {int(n): entry for n, entry in entries.items()}
+                             for epoch, entries in content[name].items()}
+        content["born"] = {int(epoch): at for epoch, at in content["born"].items()}
         return cls(**content)

@@ -297,7 +297,8 @@ def test_an_instance_that_dies_by_itself_is_found(run):
 
 def lose_tail(run):
     """A failover after the eighth: the last two are gone, and another takes the ninth place."""
-    run.record.losses.append(BEGIN + 150)
+    run.record.losses.append(BEGIN + 900)
+    run.record.before[EPOCH] = dict(run.entries)
     run.record.streams[8] = {n: list(e) for n, e in run.entries.items() if n <= 8}
     run.record.last = [8, 9]
     old, run.entries = run.entries, run.record.streams[8]
@@ -324,6 +325,12 @@ def test_after_a_lost_tail_what_follows_the_common_place_is_owed(run):
     run.frames(carol).pop()
     run.deliver(carol, [9], epoch=8)
     assert run.rules() == []
+
+
+def test_what_was_missing_before_the_tail_was_lost_is_found(run):
+    lose_tail(run)
+    del run.frames(run.alice)[4]
+    assert run.rules() == ["missing"]
 
 
 def test_a_record_is_the_same_after_it_was_kept(run, tmp_path):

@@ -303,3 +303,50 @@ TEST(bytes_are_counted_while_fences_come_merge_collapse_and_go)
     CHECK_EQ(table.bytes, 0);
     fence_table_done(&table);
 }
+
+TEST(what_would_change_nothing_is_known_also_when_scopes_have_collapsed)
+{
+    struct fence role = fence_of("t", "u", FENCE_ROLE, "editor", 1000);
+    struct fence token = fence_of("t", "", FENCE_TOKEN, "jti", 7);
+    struct fence_table table;
+    char name[32];
+
+    fence_table_init(&table, seed);
+    CHECK(!fence_table_holds(&table, &role));
+    CHECK_EQ(fence_table_add(&table, &role), 0);
+    CHECK(fence_table_holds(&table, &role));
+    role.not_before_ms++;
+    CHECK(!fence_table_holds(&table, &role));
+    CHECK(!fence_table_holds(&table, &token));
+    CHECK_EQ(fence_table_add(&table, &token), 0);
+    CHECK(fence_table_holds(&table, &token));
+    for (unsigned i = 0; i < FENCE_SCOPES_MAX; i++) {
+        snprintf(name, sizeof name, "role%u", i);
+        add(&table, "t", "u", FENCE_ROLE, name, 2000);
+    }
+    CHECK(fence_table_holds(&table, &role));
+    role.not_before_ms = 2001;
+    CHECK(!fence_table_holds(&table, &role));
+    fence_table_done(&table);
+}
+
+TEST(a_walk_meets_every_fence_once)
+{
+    struct fence_table table;
+    const struct fence *fences;
+    size_t cursor = 0, met = 0;
+    unsigned count;
+    char name[32];
+
+    fence_table_init(&table, seed);
+    for (unsigned i = 0; i < 100; i++) {
+        snprintf(name, sizeof name, "u%u", i % 40);
+        add(&table, "t", name, FENCE_EVERYTHING, NULL, i + 1);
+        add(&table, "t", name, FENCE_ROLE, "editor", i + 1);
+    }
+    while ((fences = fence_table_next(&table, &cursor, &count)))
+        for (unsigned i = 0; i < count; i++, met++)
+            CHECK(fence_table_holds(&table, &fences[i]));
+    CHECK_EQ(met, 80);
+    fence_table_done(&table);
+}

@@ -24,12 +24,13 @@ ROOMS = {
     "server": "base codec model io wire auth history hub broker store keys node net api",
     "client": "base codec wire io",
     "load": "base codec wire io client",
+    "front": "base codec model io wire auth history hub broker store keys node net api server",
 }
 ROOMS = {room: set(allowed.split()) | {room} for room, allowed in ROOMS.items()}
 
 # Public headers are for users; inside, only the error codes belong to everybody.
 PUBLIC_FOR_ALL = {"mcp_auth/error.h", "mcp_auth/export.h"}
-PUBLIC_ROOMS = {"node", "server", "client"}
+PUBLIC_ROOMS = {"node", "server", "client", "front"}
 
 # Generated headers and the rooms that turn them into types.
 GENERATED = {"protocol_lists.h": {"model", "client"}}

@@ -30,13 +30,18 @@ const struct random random_kernel = {kernel_fill, NULL};
 
 #define POOL_SIZE 320u /* of 32 ids */
 
+static _Thread_local struct {
+    uint8_t bytes[POOL_SIZE];
+    size_t left;
+} pool;
+
+void random_forked(void)
+{
+    pool.left = 0;
+}
+
 static void pooled_fill(void *owner, void *data, size_t size)
 {
-    static _Thread_local struct {
-        uint8_t bytes[POOL_SIZE];
-        size_t left;
-    } pool;
-
     assert(size <= POOL_SIZE);
     if (pool.left < size) {
         kernel_fill(owner, pool.bytes, POOL_SIZE);

@@ -19,6 +19,8 @@ extern const struct random random_kernel;
  * one for a few hundred. For ids, which are no secrets; a forked child would repeat some. Thread
  * any. */
 extern const struct random random_pooled;
+/* In the only thread of a forked child, before anything is drawn: so it repeats none. */
+void random_forked(void);
 
 /* A repeatable stream (SplitMix64), for tests only. `state` must outlive the result. */
 struct random random_seeded(uint64_t *state);

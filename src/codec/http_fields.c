@@ -40,12 +40,17 @@ bool http_request_header_has_token(const struct http_request *request, struct by
 
 /* RFC 6750 section 2.1. What follows the scheme is handed on as it stands, not held against the
  * grammar of b64token: a malformed token must fail as a bad one (401), not pass as none at all. */
-struct bytes http_request_bearer(const struct http_request *request)
+struct bytes http_bearer(struct bytes value)
 {
-    struct bytes value = http_request_header(request, BYTES("authorization"));
-
-    if (http_request_header_count(request, BYTES("authorization")) != 1 || value.size <= 7 ||
-        !bytes_equal_nocase((struct bytes){value.data, 6}, BYTES("bearer")) || value.data[6] != ' ')
+    if (value.size <= 7 || !bytes_equal_nocase((struct bytes){value.data, 6}, BYTES("bearer")) ||
+        value.data[6] != ' ')
         return (struct bytes){0};
     return http_trim((struct bytes){value.data + 7, value.size - 7});
+}
+
+struct bytes http_request_bearer(const struct http_request *request)
+{
+    if (http_request_header_count(request, BYTES("authorization")) != 1)
+        return (struct bytes){0};
+    return http_bearer(http_request_header(request, BYTES("authorization")));
 }

@@ -70,6 +70,8 @@ bool http_request_header_has_token(const struct http_request *request, struct by
  * Not checked further: any text after the scheme is a token, good or bad. */
 struct bytes http_request_bearer(const struct http_request *request);
 
+struct bytes http_bearer(struct bytes authorization); /* the same, of the header's value */
+
 /* The body: by length or chunked, unwrapped as it arrives. */
 struct http_body {
     bool chunked;

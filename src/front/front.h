@@ -58,8 +58,8 @@ int front_loop_fd(const struct front_loop *loop);
  * of its own; Python lets go of its lock around this. */
 int front_loop_wait(const struct front_loop *loop, int timeout_ms);
 /* Its connections are over: their sessions end, nothing is told of them any more, and each is still
- * to be disconnected, whenever. Answers that were asked for by it are told to nobody. The
- * descriptor is closed at once. */
+ * to be disconnected, whenever. Answers that were asked for by it are told to nobody. Stop watching
+ * the descriptor before: it is closed soon. */
 void front_loop_free(struct front_loop *loop);
 
 /* What the handshake said. All is copied. */
@@ -92,13 +92,13 @@ void front_disconnect(struct front_conn *conn);
 
 enum front_kind {
     FRONT_OPEN,    /* answer the handshake now */
-    FRONT_REFUSED, /* refuse the handshake: code is its HTTP status (401, 403, 503), text a JSON body or
-                      NULL; then disconnect */
+    FRONT_REFUSED, /* refuse the handshake: code is its HTTP status (401, 503), reason the error's name
+                      ("unauthorized"); then disconnect */
     FRONT_TEXT,    /* send text; it counts against the credit until front_sent */
-    FRONT_CLOSE,   /* close with code and reason when what was taken before has been sent; then disconnect.
+    FRONT_CLOSE, /* close with code and reason when what was taken before has been sent; then disconnect.
                       Nothing more comes of it. */
-    FRONT_ROOM,    /* give the message again that was too many */
-    FRONT_ANSWER,  /* to a question of this loop; conn is NULL, host the question's */
+    FRONT_ROOM,   /* give the message again that was too many */
+    FRONT_ANSWER, /* to a question of this loop; conn is NULL, host the question's */
 };
 
 struct front_item {
@@ -107,7 +107,7 @@ struct front_item {
     void *host;
     struct front_text *text; /* a reference that is yours: front_text_unref; or NULL */
     unsigned code;           /* FRONT_CLOSE, FRONT_REFUSED */
-    struct bytes reason;     /* FRONT_CLOSE; static */
+    struct bytes reason;     /* the same; static */
     int error;               /* FRONT_ANSWER: 0 or MCP_AUTH_E_* */
 };
 
@@ -125,8 +125,8 @@ bool front_text_set_host(struct front_text *text, void *host, void (*release)(vo
 void front_text_unref(struct front_text *text); /* NULL is fine */
 
 /* Questions. Thread any, also from a thread that has no loop; never wait. The answer comes as
- * FRONT_ANSWER with `host` to `loop`, or, when loop is NULL, to nobody. On an error here nothing was
- * done and no answer comes.
+ * FRONT_ANSWER with `host` to `loop`, or, when loop or asker is NULL, to nobody. On an error here
+ * nothing was done and no answer comes. The loop is not freed meanwhile.
  *
  * `asker.problem` gets why, for people, when the error is MCP_AUTH_E_INVALID or _TOO_BIG. */
 struct front_asker {
@@ -153,7 +153,8 @@ MUST_CHECK int front_disconnect_user(struct front *front, struct bytes user, str
                                      const struct front_asker *asker);
 /* A page of who is connected here: up to `limit` (1..1000) of this tenant (absent: any) and user
  * (absent: any), from `after` on (0, and then the answer's "next"). The answer's text:
- * {"connections":[...],"next":n|null}, each as in GET /v1/connections. MCP_AUTH_E_STOPPING, _NOMEM. */
+ * {"connections":[...],"next":n|null}, each as in GET /v1/connections. Needs a loop.
+ * MCP_AUTH_E_INVALID, _STOPPING, _NOMEM. */
 MUST_CHECK int front_connections(struct front *front, struct bytes tenant, struct bytes user,
                                  unsigned limit, uint64_t after, const struct front_asker *asker);
 
@@ -168,8 +169,8 @@ struct front_limits {
     int64_t rate_window_ms;
 };
 void front_limits(struct front *front, struct front_limits *ret);
-/* MCP_AUTH_E_INVALID (out of the range of the setting, which asker-like `problem` tells), _NOMEM,
- * _STOPPING: nothing changed. */
+/* MCP_AUTH_E_INVALID (out of the range of the setting, which `problem` tells unless it is NULL),
+ * _NOMEM, _STOPPING (also before the start): nothing changed. */
 MUST_CHECK int front_set_limits(struct front *front, const struct front_limits *limits,
                                 char *problem, size_t problem_size);
 

@@ -107,7 +107,7 @@ static void ping(struct session *s)
     };
 
     /* A stream has no way to answer: that its peer is gone is known when the socket says so. */
-    if (s->pinged && !s->heard && !streams) {
+    if (s->pinged && !s->heard && !streams && !s->watched) {
         outbox_cut(&s->outbox);
         session_close(s, CLOSE_HEARTBEAT_TIMEOUT, 0);
         return;
@@ -116,7 +116,8 @@ static void ping(struct session *s)
     s->heard = false;
     s->ping_due = due_after(s, s->heartbeat_ms);
     session_trim_extras(s); /* as good a time as any */
-    session_push(s, &run, false);
+    if (!s->watched)
+        session_push(s, &run, false);
 }
 
 static void heartbeat(struct session *s)

@@ -202,6 +202,9 @@ MUST_CHECK int hub_connect(struct hub *hub, enum session_kind kind, struct outle
 /* Its connection agreed to permessage-deflate with a window of at least PUSH_DEFLATE_WINDOW_BITS:
  * its events may come so, each message by itself. Of a WebSocket, once, right after hub_connect. */
 void session_deflates(struct session *session);
+/* Somebody else asks whether its peer is there: no pings leave, and none is missed. Right after
+ * hub_connect. */
+void session_is_watched(struct session *session);
 /* A stream of this identity, signed in at once: `position` may be absent, `filter` NULL. Takes
  * identity and filter, also when it fails. MCP_AUTH_E_NOMEM. */
 MUST_CHECK int hub_connect_stream(struct hub *hub, struct outlet *outlet, struct identity *identity,

@@ -63,6 +63,11 @@ void session_deflates(struct session *s)
     s->deflates = true;
 }
 
+void session_is_watched(struct session *s)
+{
+    s->watched = true;
+}
+
 int hub_connect_stream(struct hub *hub, struct outlet *outlet, struct identity *identity,
                        struct filter *filter, struct bytes position, struct session **ret)
 {

@@ -72,6 +72,7 @@ struct session {
     bool heard : 1;            /* the peer said something since the last ping */
     bool pinged : 1;
     bool deflates : 1; /* its connection agreed to deflated messages */
+    bool watched : 1;  /* that its peer is there is asked by somebody else */
     bool met : 1;      /* this fan-out has found it by its user */
     union {
         struct identity *claimed;    /* WAITING: what the handshake said, or NULL */

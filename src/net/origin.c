@@ -31,11 +31,17 @@ bool origin_equal(struct bytes a, struct bytes b)
     return bytes_equal_nocase(without_default_port(a), without_default_port(b));
 }
 
+bool origin_is_among(struct bytes origin, const struct bytes *allowed, unsigned allowed_count)
+{
+    for (unsigned i = 0; i < allowed_count; i++)
+        if (bytes_equal(allowed[i], BYTES("*")) || origin_equal(origin, allowed[i]))
+            return true;
+    return false;
+}
+
 bool origin_allowed(const struct http_request *request, const struct bytes *allowed,
                     unsigned allowed_count)
 {
-    struct bytes origin = http_request_header(request, BYTES("Origin"));
-
     switch (http_request_header_count(request, BYTES("Origin"))) {
     case 0:
         return true;
@@ -44,10 +50,7 @@ bool origin_allowed(const struct http_request *request, const struct bytes *allo
     default:
         return false;
     }
-    for (unsigned i = 0; i < allowed_count; i++)
-        if (bytes_equal(allowed[i], BYTES("*")) || origin_equal(origin, allowed[i]))
-            return true;
-    return false;
+    return origin_is_among(http_request_header(request, BYTES("Origin")), allowed, allowed_count);
 }
 
 bool origin_host_is_local(struct bytes host)

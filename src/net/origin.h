@@ -13,6 +13,8 @@
  * and is allowed; one with several is not. "*" allows every page, "null" only itself. */
 bool origin_allowed(const struct http_request *request, const struct bytes *allowed,
                     unsigned allowed_count);
+/* The same for one Origin. */
+bool origin_is_among(struct bytes origin, const struct bytes *allowed, unsigned allowed_count);
 bool origin_equal(struct bytes a, struct bytes b);
 
 /* Is this Host header one of localhost, 127.0.0.1 and [::1], with any port or none? A page whose

@@ -116,5 +116,9 @@ void settings_free(struct settings *settings); /* wipes secrets */
 typedef void (*setting_differs)(void *owner, const char *name, bool live);
 void settings_compare(const struct settings *a, const struct settings *b, setting_differs differs,
                       void *owner);
+/* May the setting of this name, a number (of milliseconds, if it is a time), be this? *ret_range says
+ * what it may be: "1..3600 seconds". */
+#define SETTINGS_RANGE_SIZE 128u
+bool settings_number_fits(const char *name, int64_t value, char ret_range[SETTINGS_RANGE_SIZE]);
 
 #endif

@@ -63,3 +63,14 @@ void settings_compare(const struct settings *a, const struct settings *b, settin
             differs(owner, rule->name, is_live(rule->name));
     }
 }
+
+bool settings_number_fits(const char *name, int64_t value, char ret_range[SETTINGS_RANGE_SIZE])
+{
+    int index = setting_find(bytes_of(name));
+    const struct setting_rule *rule = &setting_rules[index];
+
+    _Static_assert(SETTINGS_RANGE_SIZE == SETTING_RANGE_SIZE, "one is for those outside");
+    assert(index >= 0 && (rule->type == SETTING_NUMBER || rule->type == SETTING_SECONDS));
+    setting_range(rule, ret_range);
+    return value >= rule->min && value <= rule->max;
+}

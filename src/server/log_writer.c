@@ -221,6 +221,19 @@ int log_writer_start(enum log_level at_least, bool json)
     return 0;
 }
 
+void log_writer_forked(void)
+{
+    log_to(NULL, NULL, LOG_ERROR);
+    if (writer.starts == 0)
+        return;
+    writer.starts = 0;
+    close(
+        writer.mailbox.bell); /* the parent's notes in it are left: another thread was among them */
+    writer.mailbox.bell = -1;
+    atomic_store(&writer.waiting_bytes, 0);
+    atomic_store(&writer.dropped, 0);
+}
+
 void log_writer_stop(void)
 {
     if (writer.starts == 0 || --writer.starts > 0)

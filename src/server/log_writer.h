@@ -19,5 +19,8 @@
 MUST_CHECK int log_writer_start(enum log_level at_least, bool json);
 /* Writes what waits, for at most a second when standard error takes nothing, and ends. */
 void log_writer_stop(void);
+/* In the only thread of a forked child: the writer's thread is not here, and what waited is the
+ * parent's to write. It may be started anew. */
+void log_writer_forked(void);
 
 #endif

@@ -2,6 +2,8 @@
 /* push.c: an event, a control frame's text, a ping: as the bytes of one WebSocket frame. */
 #include "wire/push.h"
 
+#include <assert.h>
+
 #include "codec/ws_frame.h"
 #include "wire/event_out.h"
 #include "wire/push_stream.h"
@@ -45,6 +47,17 @@ void push_ping_write(char ret[PUSH_PING_SIZE])
     uint8_t header[WS_SERVER_HEADER_MAX];
 
     memcpy(ret, header, ws_frame_write_header(header, WS_PING, false, 0));
+}
+
+size_t push_frame_text(struct bytes frames, struct bytes *ret_text)
+{
+    struct ws_frame_header header;
+    int size = ws_frame_read_header(frames.data, frames.size, &header);
+
+    assert(size > 0 && header.opcode == WS_TEXT && !header.masked);
+    assert(header.payload_size <= frames.size - (size_t)size);
+    *ret_text = (struct bytes){frames.data + size, (size_t)header.payload_size};
+    return (size_t)size + ret_text->size;
 }
 
 size_t push_frame_size(struct bytes frames)

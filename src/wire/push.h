@@ -20,4 +20,7 @@ void push_ping_write(char ret[PUSH_PING_SIZE]);
  * stream (push_stream.h). */
 size_t push_frame_size(struct bytes frames);
 
+/* The same, and what it says: of a WebSocket frame that is not deflated the payload. */
+size_t push_frame_text(struct bytes frames, struct bytes *ret_text);
+
 #endif

@@ -64,9 +64,8 @@ def test_twice_is_the_same_as_once(alone):
     alone(BEGIN + """
 app = FastAPI()
 first = setup_realtime_system(app)
-assert setup_realtime_system(app) is first
-found = [r for r in app.routes if getattr(r, "path", "") == "/ws"]
-assert len(found) <= 1, found
+routes = len(app.routes)
+assert setup_realtime_system(app) is first and len(app.routes) == routes
 with TestClient(app) as client, client.websocket_connect("/ws") as socket:
     sign_in(socket, "root", roles=["admin"])
     asyncio.run(asyncio.sleep(0.3))
@@ -78,7 +77,8 @@ with TestClient(app) as client, client.websocket_connect("/ws") as socket:
 
 def test_the_apps_own_lifespan_and_handlers_run_too(alone):
     done = alone(BEGIN + """
-import contextlib
+import contextlib, inspect
+from starlette.applications import Starlette
 
 @contextlib.asynccontextmanager
 async def lifespan(app):
@@ -87,13 +87,28 @@ async def lifespan(app):
     yield {"mine": 7}
     print("down")
 
-for kind in range(2):
-    app = FastAPI(lifespan=lifespan)
+def handled():
+    async def up():
+        print("up")
+    async def down():
+        print("down")
+    return FastAPI(on_startup=[up], on_shutdown=[down])
+
+# FastAPI before 0.93 takes no lifespan, and a newer Starlette no handlers.
+made = [Starlette(lifespan=lifespan)]
+if "lifespan" in inspect.signature(FastAPI).parameters:
+    made.append(FastAPI(lifespan=lifespan))
+if "on_startup" in inspect.signature(Starlette).parameters:
+    made.append(handled())
+assert len(made) >= 2
+for app in made:
     setup_realtime_system(app)
     with TestClient(app) as client, client.websocket_connect("/ws") as socket:
         sign_in(socket)
+    print(";")
 """)
-    assert done.stdout.split() == ["up", "down", "up", "down"]
+    rounds = done.stdout.split(";")[:-1]
+    assert len(rounds) >= 2 and all(one.split() == ["up", "down"] for one in rounds), done.stdout
 
 
 def test_a_starlette_app_and_a_bare_asgi_app(alone):

@@ -132,28 +132,29 @@ async def _write(connection: "_core.Connection", outlet: Outlet, send: Send,
                  reader: "asyncio.Task[None]") -> None:
     """Drains the queue until the core closes the connection, or the reader finds it gone."""
     queue, loop = outlet.queue, asyncio.get_running_loop()
+    outlet.connection, outlet.send, outlet.task = connection, send, asyncio.current_task()
     reader.add_done_callback(lambda _: outlet.wake())
     while True:
-        messages = size = 0
+        if outlet.failed is not None:
+            raise outlet.failed
+        if outlet.rest is not None:
+            rest, outlet.rest = outlet.rest, None
+            outlet.sent(await rest)
         while queue:
-            text, bytes_count = queue.popleft()
+            text, size = queue.popleft()
             await send({"type": "websocket.send", "text": text})
-            messages += 1
-            size += bytes_count
-            if messages == 16:  # the credit goes back before all of it is used
-                connection.sent(messages, size)
-                messages = size = 0
-        if messages:
-            connection.sent(messages, size)
-        elif outlet.close is not None:
+            outlet.sent(size)
+        if outlet.close is not None:
             code, reason = outlet.close
             await send({"type": "websocket.close", "code": code, "reason": reason})
             return
-        elif reader.done():
+        if reader.done():
             return
-        else:
-            outlet.waker = loop.create_future()
+        outlet.waker = loop.create_future()
+        try:
             await outlet.waker
+        finally:
+            outlet.waker = None  # from here on messages are queued
 
 
 async def _read(connection: "_core.Connection", outlet: Outlet, receive: Receive) -> None:

@@ -22,7 +22,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 ROOMS = ["base", "codec", "model", "wire", "auth", "history", "hub", "io", "broker"]
 MORE = ["src/node/broadcast.c", "src/node/bus_outbox.c", "src/node/degraded.c",
         "src/node/degraded_known.c", "src/node/degraded_road.c", "src/node/degraded_send.c",
-        "src/node/follow.c", "src/node/older.c", "src/front/text.c", "src/load/histogram.c", "src/load/tally.c"]
+        "src/node/follow.c", "src/node/older.c", "src/front/text.c", "src/load/histogram.c",
+        "src/load/tally.c"]
 FLEET_MORE = ["tests/sim/frames.c", "tests/sim/token.c"]
 MORE_TESTS = ["tests/unit/node/test_broadcast.c", "tests/unit/node/test_broadcast_turns.c",
               "tests/unit/node/test_degraded.c", "tests/unit/node/test_degraded_known.c",

@@ -224,6 +224,10 @@ void broker_sim_give_up(struct broker_sim *b);
 void instance_start(struct fleet *f, unsigned index);
 void instance_stop(struct instance *i);
 void instance_advance(struct instance *i);
+
+/* mail.c */
+struct mail *mail_post(struct list *box, int kind);
+void mail_drop(struct list *box);
 bool instance_bus_mail(struct instance *i);
 bool instance_hub_mail(struct instance *i, unsigned hub);
 void instance_settle_hub(struct instance *i, unsigned hub); /* time, then everybody there reads */

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # test_guide_app.py: the guide's Python, typed into an empty folder and served (R16, R17, R30-R37).
+import asyncio
+
 import pytest
 import requests
 
@@ -81,5 +83,6 @@ async def test_the_guides_browser_message_signs_in_and_every_frame_is_an_event(s
     client = await Client.open(server, mint("alice"))  # no subprotocol, no header
     while not client.events:
         call(server, "/violate", user="alice", kind="x")
+        await asyncio.sleep(0.02)
     assert {frame["type"] for frame in client.frames} == {"event"}
     await client.close()

@@ -36,7 +36,8 @@ async def test_an_event_arrives_and_the_end_is_orderly(serve, way):
     stopping = asyncio.ensure_future(asyncio.to_thread(server.stop))
     for client in clients:
         code, _ = await client.closed(15)
-        assert code in (4200, 1001, 1012), code
+        # Hypercorn ends its tasks, after its time of grace, before it tells of the shutdown.
+        assert code in (4200, 1001, 1012, *([1011] if how is hypercorn else [])), code
     await stopping
 
 

@@ -30,7 +30,7 @@ static void opening_run(struct note *note, void *context)
     (void)context;
     if (!conn->loop->closed) {
         list_append(&conn->loop->conns, &conn->in_loop);
-        conn_opens(conn, opening->authorization, opening->origin, opening->kind);
+        front_conn_opens(conn, opening->authorization, opening->origin, opening->kind);
     }
     explicit_bzero(opening->text, opening->authorization.size);
     free(opening);
@@ -159,13 +159,14 @@ static void take_input(struct front_conn *conn, const struct input *input)
     if (conn->stage != CONN_SERVED || !conn->session)
         return;
     if (input->kind == INPUT_TOO_BIG || input->size > session_message_size_max(conn->session))
-        conn_close(conn, CODE_TOO_BIG, BYTES("the message is over its limit"), CLOSE_LINGER_MS);
+        front_conn_close(conn, CODE_TOO_BIG, BYTES("the message is over its limit"),
+                         CLOSE_LINGER_MS);
     else if (input->kind == INPUT_BINARY)
         session_receive_binary(conn->session);
     else
         session_receive(conn->session, (struct bytes){input->text, input->size});
     if (conn->admitted && conn->session && session_signed_in(conn->session))
-        conn_leave_admission(conn);
+        front_conn_leave_admission(conn);
 }
 
 static void input_run(struct note *note, void *context)
@@ -242,7 +243,7 @@ static void credit_run(struct note *note, void *context)
 
     (void)context;
     if (conn->stage == CONN_SERVED || conn->stage == CONN_CLOSING)
-        conn_wants_flush(conn);
+        front_conn_wants_flush(conn);
 }
 
 void front_sent(struct front_conn *conn, size_t messages, size_t bytes)
@@ -268,7 +269,7 @@ static void disconnect_run(struct note *note, void *context)
     struct front_loop *loop = conn->loop;
 
     (void)context;
-    conn_end(conn);
+    front_conn_end(conn);
     list_unlink(&conn->in_loop);
     front_counts_one_less(loop->front);
     /* Behind everything else that the loop is told of it; or nothing is told any more. */

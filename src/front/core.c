@@ -14,6 +14,8 @@
  * two. Announcements count by their receivers as well. */
 #define CORE_NOTES 512u
 #define CORE_RECEIVERS 8192u
+/* After a want of memory, before it is tried again. */
+#define AGAIN_MS 20
 
 static void queue_push(struct core_queue *queue, struct note *note)
 {
@@ -71,11 +73,10 @@ static void flush(struct core *core)
 {
     struct list now;
 
-    core->again_ms = INT64_MAX;
     list_init(&now);
     list_splice(&now, &core->flush);
     while (!list_empty(&now))
-        conn_flush(container_of(now.next, struct front_conn, in_flush));
+        front_conn_flush(container_of(now.next, struct front_conn, in_flush));
     loops_post_given(core);
     conns_tell_finished(core);
     pace_turn_ends(core);
@@ -106,9 +107,9 @@ static int64_t turn(struct core *core)
         return 0;
     if (core->news.first)
         next_ms = min_ms(next_ms, core->rounds_until_ms);
-    if (!list_empty(&core->flush)) /* without memory, or new: of a session that was let go on */
-        next_ms = min_ms(next_ms, min_ms(core->again_ms, core->now.mono_ms + 1));
-    return min_ms(next_ms, core->again_ms);
+    if (!list_empty(&core->flush)) /* there was no memory */
+        next_ms = min_ms(next_ms, core->now.mono_ms + AGAIN_MS);
+    return next_ms;
 }
 
 static int timeout_of(int64_t next_ms)
@@ -173,7 +174,6 @@ int core_init(struct core *core, struct front *front)
     int r;
 
     core->mailbox.bell = -1;
-    core->again_ms = INT64_MAX;
     list_init(&core->flush);
     list_init(&core->closing);
     list_init(&core->finished);

@@ -36,8 +36,6 @@ struct core {
     struct list given; /* loops that are given something in this turn: front_loop.in_given */
     struct text_table texts;
     struct admission *admission;
-    int64_t
-        again_ms; /* when what failed for want of memory is tried again; INT64_MAX: nothing did */
     bool draining, ending;
     /* pace.c */
     struct list loops; /* open, and had a connection: front_loop.in_loops */
@@ -166,18 +164,19 @@ static inline struct front *core_front(struct core *core)
 }
 
 /* serve.c: a connection, in the core. */
-void conn_opens(struct front_conn *conn, struct bytes authorization, struct bytes origin,
-                enum session_kind kind);
-void conn_wants_flush(struct front_conn *conn);
-void conn_flush(struct front_conn *conn);
-void conn_close(struct front_conn *conn, unsigned code, struct bytes reason, int64_t linger_ms);
+void front_conn_opens(struct front_conn *conn, struct bytes authorization, struct bytes origin,
+                      enum session_kind kind);
+void front_conn_wants_flush(struct front_conn *conn);
+void front_conn_flush(struct front_conn *conn);
+void front_conn_close(struct front_conn *conn, unsigned code, struct bytes reason,
+                      int64_t linger_ms);
 void conns_tell_finished(struct core *core);
 /* Time is over for those before; returns when it will be for the next. */
 int64_t conns_close_due(struct core *core);
-void conn_end(
+void front_conn_end(
     struct front_conn *conn); /* its session is over, and it is in no list but its loop's */
-void conn_leave_admission(struct front_conn *conn);
-static inline struct core *conn_core(const struct front_conn *conn)
+void front_conn_leave_admission(struct front_conn *conn);
+static inline struct core *front_conn_core(const struct front_conn *conn)
 {
     return &conn->loop->front->core;
 }
@@ -202,6 +201,5 @@ bool pace_is_enough(struct core *core);        /* after one of them: no more in 
 void pace_turn_ends(struct core *core);        /* when all that was given has been posted */
 void pace_loop_opens(struct front_loop *loop); /* has a connection; again: fine */
 void pace_loop_closes(struct front_loop *loop);
-int64_t pace_deadline(const struct core *core);
 
 #endif

@@ -109,7 +109,7 @@ static void close_run(struct note *note, void *context)
 
     (void)context;
     list_for_each_safe (it, &loop->conns)
-        conn_end(container_of(it, struct front_conn, in_loop));
+        front_conn_end(container_of(it, struct front_conn, in_loop));
     assert(list_empty(&loop->in_given)); /* a turn posts what it gave before it ends */
     pace_loop_closes(loop);
     loop->closed = true;

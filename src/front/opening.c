@@ -10,7 +10,7 @@
 
 static void outlet_wake(struct outlet *outlet)
 {
-    conn_wants_flush(container_of(outlet, struct front_conn, outlet));
+    front_conn_wants_flush(container_of(outlet, struct front_conn, outlet));
 }
 
 /* Who does not take what it has gets its last words nevertheless: they are all that is left. */
@@ -19,7 +19,8 @@ static void outlet_close(struct outlet *outlet, enum close_reason reason, int64_
     struct front_conn *conn = container_of(outlet, struct front_conn, outlet);
 
     conn->hurried = reason == CLOSE_SLOW_CONSUMER;
-    conn_close(conn, (unsigned)close_reason_code(reason), close_reason_text(reason), linger_ms);
+    front_conn_close(conn, (unsigned)close_reason_code(reason), close_reason_text(reason),
+                     linger_ms);
 }
 
 static void log_peer(const struct front_conn *conn, const char *words, const char *why)
@@ -62,7 +63,7 @@ static void refuse(struct front_conn *conn, enum error_code code)
 {
     conn->code = (unsigned)error_code_status(code);
     conn->reason = error_code_text(code);
-    conn_end(conn);
+    front_conn_end(conn);
     conn->open_note.run = refused_taken;
     loop_post(conn->loop, &conn->open_note);
 }
@@ -86,7 +87,7 @@ static bool identify(struct front_conn *conn, struct bytes authorization, struct
         return true;
     token = http_bearer(authorization);
     if (bytes_present(token))
-        result = hub_authenticate(conn_core(conn)->hub, token, ret, &why);
+        result = hub_authenticate(front_conn_core(conn)->hub, token, ret, &why);
     if (result == AUTH_OK)
         return true;
     if (result == AUTH_NOMEM) {
@@ -108,12 +109,12 @@ static void forbid(struct front_conn *conn, enum session_kind kind)
     strbuf_init(&json, 512);
     reply_closing(&json, CLOSE_FORBIDDEN, -1);
     if (!json.error && kind == SESSION_CONTROL)
-        text = text_table_take(&conn_core(conn)->texts, strbuf_bytes(&json));
+        text = text_table_take(&front_conn_core(conn)->texts, strbuf_bytes(&json));
     if (text && loop_give(conn->loop, conn, text) < 0)
         text_table_give_back(text);
     strbuf_done(&json);
-    conn_close(conn, (unsigned)close_reason_code(CLOSE_FORBIDDEN),
-               close_reason_text(CLOSE_FORBIDDEN), CLOSE_LINGER_MS);
+    front_conn_close(conn, (unsigned)close_reason_code(CLOSE_FORBIDDEN),
+                     close_reason_text(CLOSE_FORBIDDEN), CLOSE_LINGER_MS);
 }
 
 static bool is_forbidden(const struct front_conn *conn, struct bytes origin)
@@ -127,7 +128,7 @@ static bool is_forbidden(const struct front_conn *conn, struct bytes origin)
 
 static bool take_place(struct front_conn *conn)
 {
-    struct core *core = conn_core(conn);
+    struct core *core = front_conn_core(conn);
 
     if (core->draining) {
         refuse(conn, ERROR_SHUTTING_DOWN);
@@ -139,10 +140,10 @@ static bool take_place(struct front_conn *conn)
     return conn->admitted;
 }
 
-void conn_opens(struct front_conn *conn, struct bytes authorization, struct bytes origin,
-                enum session_kind kind)
+void front_conn_opens(struct front_conn *conn, struct bytes authorization, struct bytes origin,
+                      enum session_kind kind)
 {
-    struct core *core = conn_core(conn);
+    struct core *core = front_conn_core(conn);
     struct identity *identity;
 
     assert(conn->stage == CONN_COMING);
@@ -165,7 +166,7 @@ void conn_opens(struct front_conn *conn, struct bytes authorization, struct byte
     }
     session_is_watched(conn->session);
     if (session_signed_in(conn->session))
-        conn_leave_admission(conn);
+        front_conn_leave_admission(conn);
     conn->open_note.run = open_taken;
     loop_post(conn->loop, &conn->open_note);
 }

@@ -8,21 +8,18 @@
 #include "model/limits.h"
 #include "wire/push.h"
 
-/* After a want of memory, before it is tried again. */
-#define AGAIN_MS 20
-
-void conn_wants_flush(struct front_conn *conn)
+void front_conn_wants_flush(struct front_conn *conn)
 {
     if (list_empty(&conn->in_flush))
-        list_append(&conn_core(conn)->flush, &conn->in_flush);
+        list_append(&front_conn_core(conn)->flush, &conn->in_flush);
 }
 
-void conn_leave_admission(struct front_conn *conn)
+void front_conn_leave_admission(struct front_conn *conn)
 {
     if (!conn->admitted)
         return;
     conn->admitted = false;
-    admission_leave(conn_core(conn)->admission, &conn->peer);
+    admission_leave(front_conn_core(conn)->admission, &conn->peer);
 }
 
 static void let_go_of_session(struct front_conn *conn)
@@ -30,10 +27,10 @@ static void let_go_of_session(struct front_conn *conn)
     if (conn->session)
         hub_disconnect(conn->session);
     conn->session = NULL;
-    conn_leave_admission(conn);
+    front_conn_leave_admission(conn);
 }
 
-void conn_end(struct front_conn *conn)
+void front_conn_end(struct front_conn *conn)
 {
     let_go_of_session(conn);
     list_unlink(&conn->in_flush);
@@ -41,9 +38,10 @@ void conn_end(struct front_conn *conn)
     conn->stage = CONN_OVER;
 }
 
-void conn_close(struct front_conn *conn, unsigned code, struct bytes reason, int64_t linger_ms)
+void front_conn_close(struct front_conn *conn, unsigned code, struct bytes reason,
+                      int64_t linger_ms)
 {
-    struct core *core = conn_core(conn);
+    struct core *core = front_conn_core(conn);
 
     if (conn->stage != CONN_SERVED)
         return;
@@ -52,15 +50,15 @@ void conn_close(struct front_conn *conn, unsigned code, struct bytes reason, int
     conn->reason = reason;
     conn->deadline_ms = core->now.mono_ms + linger_ms;
     list_append(&core->closing, &conn->in_closing);
-    conn_wants_flush(conn);
+    front_conn_wants_flush(conn);
 }
 
 /* Everything that was there has been given, or time is over. */
 static void finish(struct front_conn *conn)
 {
     assert(conn->stage == CONN_CLOSING);
-    conn_end(conn);
-    list_append(&conn_core(conn)->finished, &conn->in_closing);
+    front_conn_end(conn);
+    list_append(&front_conn_core(conn)->finished, &conn->in_closing);
 }
 
 static void close_taken(struct note *note, void *context)
@@ -110,7 +108,7 @@ static bool has_credit(const struct front_conn *conn)
 /* The frames of one run, while there is credit; *ret_used: how much of it was given. */
 static int give_run(struct front_conn *conn, struct bytes run, size_t *ret_used)
 {
-    struct core *core = conn_core(conn);
+    struct core *core = front_conn_core(conn);
 
     *ret_used = 0;
     while (*ret_used < run.size && has_credit(conn)) {
@@ -143,8 +141,6 @@ static bool wait_for_credit(struct front_conn *conn)
 /* As much as there is credit for. True when nothing is left. */
 static bool give_all(struct front_conn *conn)
 {
-    struct core *core = conn_core(conn);
-
     for (;;) {
         struct bytes run = {0};
         size_t used;
@@ -158,8 +154,7 @@ static bool give_all(struct front_conn *conn)
         if (used > 0)
             session_sent(conn->session, used);
         if (r < 0) {
-            core->again_ms = core->now.mono_ms + AGAIN_MS;
-            conn_wants_flush(conn);
+            front_conn_wants_flush(conn); /* in another turn */
             return false;
         }
         if (!has_credit(conn) && !wait_for_credit(conn))
@@ -167,7 +162,7 @@ static bool give_all(struct front_conn *conn)
     }
 }
 
-void conn_flush(struct front_conn *conn)
+void front_conn_flush(struct front_conn *conn)
 {
     list_unlink(&conn->in_flush);
     if (give_all(conn) && conn->stage == CONN_CLOSING)

@@ -20,7 +20,9 @@ from setuptools.command.build_ext import build_ext
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-CORE = ROOT / "build" / "python"
+# MCP_AUTH_PYTHON_SANITIZE=1 pip install ...: under AddressSanitizer, whose library is then preloaded.
+SANITIZE = os.environ.get("MCP_AUTH_PYTHON_SANITIZE") == "1"
+CORE = ROOT / "build" / ("python-sanitize" if SANITIZE else "python")
 LIBRARIES = ["ssl", "crypto", "jansson", "z", "curl", "hiredis", "pthread"]
 
 # Header -> Debian package.
@@ -88,8 +90,10 @@ def build_core():
         if not (CORE / "build.ninja").is_file():
             shutil.rmtree(CORE, ignore_errors=True)
             subprocess.check_call(
-                [tool("meson"), "setup", str(CORE), str(ROOT), "--buildtype=release",
-                 "-Db_staticpic=true", "-Dc_args=-ffunction-sections -fdata-sections"])
+                [tool("meson"), "setup", str(CORE), str(ROOT), "-Db_staticpic=true",
+                 "-Dc_args=-ffunction-sections -fdata-sections",
+                 *(["-Db_sanitize=address,undefined", "-Db_lundef=false"] if SANITIZE
+                   else ["--buildtype=release"])])
         subprocess.check_call([tool("ninja"), "-C", str(CORE), "src/libmcp-auth-core.a"])
     return CORE / "src" / "libmcp-auth-core.a"
 
@@ -103,6 +107,9 @@ class BuildCore(build_ext):
         for extension in self.extensions:
             extension.extra_objects = [str(library)]
             extension.depends.append(str(library))
+            if SANITIZE:
+                extension.extra_compile_args += ["-fsanitize=address,undefined", "-g"]
+                extension.extra_link_args += ["-fsanitize=address,undefined"]
         super().run()
 
 

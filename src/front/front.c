@@ -12,6 +12,7 @@
 #include "base/random.h"
 #include "front/front_private.h"
 #include "mcp_auth/error.h"
+#include "server/descriptors.h"
 #include "server/log_writer.h"
 #include "server/options.h"
 
@@ -75,9 +76,17 @@ static void watch_forks(void)
     (void)pthread_atfork(NULL, NULL, forked); /* fails without memory: then ids may repeat */
 }
 
+static void warn(void *owner, const char *text)
+{
+    (void)owner;
+    log_write(LOG_WARNING, "fewer connections than allowed", LOG_TEXT("why", bytes_of(text)));
+}
+
 static void log_start(const struct front *front)
 {
     load_log_notices(&front->start);
+    /* The sockets are the host's, and so is the answer when they are too many. */
+    (void)!descriptors_raise(front->start.settings, warn, NULL);
     log_write(LOG_INFO, "started", LOG_INT("max_connections", front->settings.max_connections),
               LOG_TEXT("bus",
                        bytes_present(front->settings.redis_url) ? BYTES("redis") : BYTES("local")));

@@ -101,6 +101,8 @@ int main(int argc, char **argv)
         hub_scenarios();
     if (strstr("server", only))
         server_scenarios();
+    if (strstr("front", only))
+        front_scenarios();
     printf("%lu failures were injected\n", inject_failures);
     printf("%u passed, 0 failed\n", scenarios);
     return 0;

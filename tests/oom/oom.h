@@ -22,5 +22,6 @@ void oom_repeat(const char *name, enum inject_call call, int error, void (*run)(
 void core_scenarios(void);
 void hub_scenarios(void);
 void server_scenarios(void);
+void front_scenarios(void);
 
 #endif

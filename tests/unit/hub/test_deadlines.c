@@ -114,6 +114,27 @@ TEST(who_does_not_answer_a_ping_is_closed_4201)
     stage_done(&stage);
 }
 
+/* Its host's server asks it; only the rest goes on as ever. */
+TEST(who_is_watched_by_somebody_else_is_neither_pinged_nor_missed)
+{
+    struct client control;
+
+    begin();
+    client_sign_in(&client, &stage, SESSION_PLAIN, "ann", NULL);
+    client_sign_in(&control, &stage, SESSION_CONTROL, "ann", NULL);
+    session_is_watched(client.session);
+    session_is_watched(control.session);
+    for (unsigned i = 0; i < 4; i++) {
+        stage_advance(&stage, 30000);
+        CHECK(client_reads(&control, "heartbeat", NULL));
+    }
+    CHECK(client_quiet(&client));
+    CHECK_EQ(client.pings + control.pings, 0);
+    client_gone(&control);
+    client_gone(&client);
+    stage_done(&stage);
+}
+
 TEST(a_pong_or_any_message_answers_a_ping)
 {
     begin();

@@ -5,6 +5,7 @@
 import asyncio
 import atexit
 import os
+import socket
 import sys
 import threading
 from typing import Any, Dict, List, Optional
@@ -84,10 +85,10 @@ class Runtime:
     def _say_if_alone(self, config: RealtimeConfig, pairs: Dict[str, str]) -> None:
         redis = pairs.get("REDIS_URL") or (config.read_environment and
                                            os.environ.get("REDIS_URL"))
-        if not redis and not config.env_file and _workers() > 1:
+        if not redis and not config.env_file and _workers() > 1 and _first_worker():
             _logging.logger.warning(
-                "this is one of several workers and REDIS_URL is not set: each worker keeps its "
-                "events to its own connections")
+                "several workers and no REDIS_URL: each worker keeps its events to its own "
+                "connections")
 
     @property
     def running(self) -> Optional["_core.Front"]:
@@ -214,6 +215,19 @@ def _workers() -> int:
     return int(count) if count.isdigit() else 1
 
 
+def _first_worker() -> bool:
+    """Whether no other child of our parent has asked before: the name goes when we do."""
+    global _first
+    _first = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    try:
+        _first.bind(f"\0mcp-auth-workers-{os.getuid()}-{os.getppid()}")
+    except OSError:
+        _first.close()
+        return False
+    return True
+
+
+_first: Optional[socket.socket] = None
 runtime = Runtime()
 os.register_at_fork(after_in_child=runtime.after_fork)
 atexit.register(runtime.at_exit)

@@ -6,7 +6,7 @@ FUZZ_SECONDS ?= 10
 # A pyenv or virtual environment in front of the PATH lacks Debian's packages.
 PYTHON := /usr/bin/python3
 
-.PHONY: help run test build unit integration sim model oom chaos mutants fuzz format check bench install clean
+.PHONY: help run test build unit integration python sim model oom chaos mutants fuzz format check bench install clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1|/' \
@@ -29,6 +29,10 @@ unit: ## the unit tests under the Address and UB sanitizers; UNIT=word runs thos
 
 integration: ## the behaviour tests: a real server and real clients
 	@$(PYTHON) tools/run_tests.py --only behaviour
+
+python: ## the Python package under Debian's and the newest FastAPI; LONG=1: 10,000 connects, AddressSanitizer
+	@sh tools/setup.sh test
+	@$(if $(LONG),MCP_AUTH_PYTHON_LONG=1) $(PYTHON) tools/run_tests.py --only python
 
 sim: ## the simulation: hubs, random sessions and an oracle; SEED=n repeats one
 	@$(PYTHON) tools/run_tests.py --only sim $(if $(SEED),--filter $(SEED))

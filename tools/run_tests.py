@@ -3,11 +3,12 @@
 # run_tests.py: runs every phase of the tests, times it, and ends with "N passed, N failed".
 """Usage: run_tests.py [--only PHASE] [--filter WORD]
 
-Phases: checks unit sim oom tsan behaviour chaos fuzz, each with the build it needs. A failed phase
+Phases: checks unit sim oom tsan behaviour python chaos fuzz, each with the build it needs. A failed phase
 does not stop the next ones: one run tells everything that is wrong.
 """
 
 import argparse
+import concurrent.futures
 import os
 import pathlib
 import re
@@ -127,11 +128,16 @@ def behaviour(word):
     return pytest(word, "tests/behaviour", 1800, environment)
 
 
-def pytest(word, folder, seconds, environment):
-    report = ROOT / "build" / f"{pathlib.Path(folder).name}.xml"
+def pytest(word, folder, seconds, environment, python=PYTHON, more=(), name=None, echo=True):
+    report = ROOT / "build" / f"{name or pathlib.Path(folder).name}.xml"
     report.unlink(missing_ok=True)
-    execute([PYTHON, "-m", "pytest", "-q", "-ra", "-p", "no:cacheprovider", f"--junitxml={report}",
-             *(["-k", word] if word else []), folder], seconds, environment=environment)
+    status, output = execute([python, "-m", "pytest", "-q", "-ra", "-p", "no:cacheprovider",
+                              f"--junitxml={report}", *(["-k", word] if word else []), *more,
+                              folder], seconds, echo=echo, environment=environment)
+    if not echo:
+        print(f"  {'ok  ' if status in (0, 5) else 'FAIL'} {name}", flush=True)
+        if status not in (0, 5):
+            print(output[-20000:])
     if not report.exists():
         return 0, 1
     passed = failed = 0
@@ -139,6 +145,54 @@ def pytest(word, folder, seconds, environment):
         bad = int(suite.get("failures")) + int(suite.get("errors"))
         failed += bad
         passed += max(0, int(suite.get("tests")) - bad - int(suite.get("skipped")))
+    return (passed, failed) if passed + failed or not echo else (0, 1)
+
+
+# Environment -> tests that are not for it. Debian's mypy is older and slower than the annotations;
+# an AddressSanitizer makes a crowd slow and a memory large.
+PYTHON_ENVIRONMENTS = {
+    "debian": ["test_typing.py", "test_crowd.py"],
+    "newest": [],
+    "newest sanitize": ["test_typing.py", "test_crowd.py"],
+}
+
+
+def python_environments():
+    long = os.environ.get("MCP_AUTH_PYTHON_LONG") == "1"
+    return [name for name in PYTHON_ENVIRONMENTS if long or not name.endswith("sanitize")]
+
+
+def build_python(_):
+    for name in python_environments():
+        status, output = execute([PYTHON, "tools/python_env.py", *name.split()], 1200, echo=False)
+        if status:
+            print(output)
+            return 0, 1
+    return 0, 0
+
+
+def python(word):
+    """The Python package in each environment. Two runs at once: most of a test is waiting."""
+    def outside(name):
+        environment = dict(ENVIRONMENT, MCP_AUTH_BIN=str(SANITIZE / "mcp-auth"),
+                           MCP_AUTH_PYTHON=str(interpreter(name)))
+        return pytest(word, "tests/python", 1500, environment, name=f"python-{name}", echo=False,
+                      more=[f"--ignore=tests/python/{file}" for file in PYTHON_ENVIRONMENTS[name]])
+
+    def inside(name):
+        return pytest(word, "tests/python/inside", 600, ENVIRONMENT, python=interpreter(name),
+                      name=f"python-inside-{name}", echo=False,
+                      more=["--confcutdir", "tests/python/inside"])
+
+    def interpreter(name):
+        return ROOT / "build" / "venv" / name.replace(" ", "-") / "bin" / "python"
+
+    names = python_environments()
+    runs = [(outside, name) for name in names]
+    runs += [(inside, name) for name in names if not name.endswith("sanitize")]
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        counts = list(pool.map(lambda run: run[0](run[1]), runs))
+    passed, failed = map(sum, zip(*counts))
     return (passed, failed) if passed + failed else (0, 1)
 
 
@@ -189,7 +243,7 @@ def fuzz(word):
 # (name, what it belongs to, action). A build counts only when it fails.
 PHASES = [
     ("checks", {"checks"}, checks),
-    ("build sanitize", {"sim", "behaviour", "chaos", "fuzz"}, lambda _: build("sanitize", None)),
+    ("build sanitize", {"sim", "behaviour", "python", "chaos", "fuzz"}, lambda _: build("sanitize", None)),
     ("build unit", {"unit"}, lambda _: build("sanitize", "tests/unit")),
     ("settings", set(), settings),
     ("unit", {"unit"}, unit),
@@ -199,6 +253,8 @@ PHASES = [
     ("build tsan", {"tsan"}, lambda _: build("tsan", "tsan-tests")),
     ("tsan", {"tsan"}, tsan),
     ("behaviour", {"behaviour"}, behaviour),
+    ("build python", {"python"}, build_python),
+    ("python", {"python"}, python),
     ("chaos", {"chaos"}, chaos),
     ("fuzz", {"fuzz"}, fuzz),
 ]

@@ -10,10 +10,14 @@ libcurl4-openssl-dev libhiredis-dev python3"
 test_packages="clang g++ groff libclang-rt-14-dev clang-format libcmocka-dev curl python3-pytest \
 python3-websockets python3-jwt python3-cryptography python3-requests python3-selenium chromium \
 chromium-driver redis-server python3-redis"
+# The Python package is built by Debian's tools and tested with Debian's FastAPI, beside the newest.
+python_packages="python3-dev python3-venv python3-pip python3-setuptools python3-wheel \
+python3-fastapi python3-pydantic python3-starlette python3-uvicorn python3-uvloop \
+python3-httptools python3-wsproto gunicorn python3-hypercorn python3-httpx python3-dotenv"
 
 case "$group" in
 run) packages=$build_packages why="to build the server" ;;
-test) packages="$build_packages $test_packages" why="to build and test the server" ;;
+test) packages="$build_packages $test_packages $python_packages" why="to build and test the server" ;;
 model) packages="gcc libc6-dev python3 spin" why="to check the model" ;;
 bench) packages="$build_packages util-linux" why="to measure the server" ;;
 peers)

@@ -11,10 +11,10 @@ tracemalloc.start()
 
 
 @app.get("/memory")
-async def memory() -> Dict[str, Any]:
+async def memory(largest: int = 0) -> Dict[str, Any]:
     gc.collect()
     traced, _ = tracemalloc.get_traced_memory()
-    largest = tracemalloc.take_snapshot().statistics("lineno")[:8]
+    lines = tracemalloc.take_snapshot().statistics("lineno")[:largest] if largest else []
     return {"traced": traced, "objects": len(gc.get_objects()),
-            "largest": [str(line) for line in largest],
+            "largest": [str(line) for line in lines],
             "stats": connection_manager.get_connection_stats()}

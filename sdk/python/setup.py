@@ -100,6 +100,7 @@ def build_core():
 
 class BuildCore(build_ext):
     def run(self):
+        self.force = True  # objects of another kind of build may lie here
         absent = missing()
         if absent:
             refuse(absent)

@@ -151,8 +151,8 @@ def pytest(word, folder, seconds, environment, python=PYTHON, more=(), name=None
 # Environment -> tests that are not for it. Debian's mypy is older and slower than the annotations;
 # an AddressSanitizer makes a crowd slow and a memory large.
 PYTHON_ENVIRONMENTS = {
-    "debian": ["test_typing.py", "test_crowd.py"],
     "newest": [],
+    "debian": ["test_typing.py", "test_crowd.py"],
     "newest sanitize": ["test_typing.py", "test_crowd.py"],
 }
 

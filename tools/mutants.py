@@ -21,10 +21,11 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 # The rooms of the core, and what else the simulation stands on.
 ROOMS = ["base", "codec", "model", "wire", "auth", "history", "hub", "io", "broker"]
 MORE = ["src/node/broadcast.c", "src/node/bus_outbox.c", "src/node/degraded.c",
-        "src/node/degraded_road.c", "src/node/degraded_send.c", "src/node/follow.c",
+        "src/node/degraded_known.c", "src/node/degraded_road.c", "src/node/degraded_send.c", "src/node/follow.c",
         "src/load/histogram.c", "src/load/tally.c"]
 MORE_TESTS = ["tests/unit/node/test_broadcast.c", "tests/unit/node/test_broadcast_turns.c",
-              "tests/unit/node/test_degraded.c", "tests/unit/node/test_degraded_send.c",
+              "tests/unit/node/test_degraded.c", "tests/unit/node/test_degraded_known.c",
+              "tests/unit/node/test_degraded_send.c",
               "tests/unit/node/test_follow.c",
               "tests/unit/load/test_histogram.c",
               "tests/unit/load/test_tally.c"]
@@ -107,10 +108,13 @@ class Copy:
 
 
 def faults(word):
-    spec = importlib.util.spec_from_file_location("faults", ROOT / "tests/mutants/faults.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return [f for f in module.FAULTS if not word or word in f[0] or word in f[3]]
+    every = []
+    for name in ("faults", "faults_fleet"):
+        spec = importlib.util.spec_from_file_location(name, ROOT / f"tests/mutants/{name}.py")
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        every += module.FAULTS
+    return [f for f in every if not word or word in f[0] or word in f[3]]
 
 
 def try_fault(copy, fault):

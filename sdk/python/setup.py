@@ -2,7 +2,7 @@
 # setup.py: builds the C core with meson, then the extension that links it statically.
 """pip install ./sdk/python
 
-The core is built in build/python of the repository, once for all versions of Python; the extension
+The core is built in build/python-core of the repository, once for all versions of Python; the extension
 uses Python's stable interface (abi3) and serves 3.9 and every later one.
 """
 
@@ -22,7 +22,9 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 # MCP_AUTH_PYTHON_SANITIZE=1 pip install ...: under AddressSanitizer, whose library is then preloaded.
 SANITIZE = os.environ.get("MCP_AUTH_PYTHON_SANITIZE") == "1"
-CORE = ROOT / "build" / ("python-sanitize" if SANITIZE else "python")
+# MCP_AUTH_PYTHON_BUILD=DIR keeps what meson builds there.
+CORE = pathlib.Path(os.environ.get("MCP_AUTH_PYTHON_BUILD") or
+                    ROOT / "build" / ("python-sanitize" if SANITIZE else "python-core")).resolve()
 LIBRARIES = ["ssl", "crypto", "jansson", "z", "curl", "hiredis", "pthread"]
 
 # Header -> Debian package.
@@ -84,8 +86,8 @@ def tool(name):
 
 def build_core():
     """The static library of every room. Two installs at once take turns."""
-    CORE.parent.mkdir(exist_ok=True)
-    with open(CORE.parent / "python.lock", "w", encoding="utf-8") as lock:
+    CORE.parent.mkdir(parents=True, exist_ok=True)
+    with open(CORE.parent / (CORE.name + ".lock"), "w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (CORE / "build.ninja").is_file():
             shutil.rmtree(CORE, ignore_errors=True)

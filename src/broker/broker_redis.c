@@ -79,12 +79,13 @@ static void on_up(void *owner)
 
     if (!fleet)
         return;
-    if (end == &fleet->ends[FLEET_COMMAND])
-        fleet_attach(fleet);
-    else if (end == &fleet->ends[FLEET_FOLLOWER])
-        fleet_follow(fleet);
-    else
+    if (end == &fleet->ends[FLEET_LISTENER])
         fleet_listen(fleet);
+    /* Both before the attach: a follower that connects after it may have met a server that was
+     * restarted since, with less than the attach has seen. */
+    else if (redis_link_is_up(fleet->ends[FLEET_COMMAND].link) &&
+             redis_link_is_up(fleet->ends[FLEET_FOLLOWER].link))
+        fleet_attach(fleet);
 }
 
 static void on_down(void *owner, struct bytes why)
@@ -110,7 +111,7 @@ static void links_open(struct redis_fleet *fleet)
     unsigned count = fleet->plain ? FLEET_LINKS : FLEET_LINKS - 1;
 
     fleet->away = fleet->standing = fleet->listening = fleet->fences_known = fleet->ready = false;
-    fleet->reading = fleet->watching = fleet->expiring = false;
+    fleet->reading = fleet->watching = fleet->expiring = fleet->scanning = false;
     fleet->round_trip_ms = -1;
     for (unsigned i = 0; i < count && !fleet->fallen; i++) {
         struct redis_link_port port = {on_up, on_down, &fleet->ends[i]};
@@ -249,6 +250,11 @@ int broker_redis_new(struct broker **ret, struct loop *loop,
     fleet->keys.ids = key_put(&at, BYTES("{"), prefix, BYTES("rbac:events}:ids:"), BYTES(""));
     fleet->keys.writer =
         key_put(&at, BYTES("{"), prefix, BYTES("rbac:events}:writer:"), settings->instance);
+    fleet->keys.instance = (struct bytes){
+        fleet->keys.writer.data + fleet->keys.writer.size - settings->instance.size,
+        settings->instance.size < FLEET_INSTANCE_SIZE ? settings->instance.size
+                                                      : FLEET_INSTANCE_SIZE,
+    };
     for (unsigned i = 0; i < FLEET_LINKS; i++)
         fleet->ends[i].fleet = fleet;
     fleet->backoff = (struct backoff){FLEET_BACKOFF_FIRST_MS, FLEET_BACKOFF_MAX_MS, 0};

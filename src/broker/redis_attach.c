@@ -6,14 +6,14 @@
 struct attached {
     uint64_t epoch, n, first_n, removed;
     bool has_id; /* what is stored at our last number */
-    struct bytes id, tenant;
+    struct bytes id, tenant, stored_by;
 };
 
 static bool attached_read(const struct redis_reply *reply, struct attached *ret)
 {
     const struct redis_reply *part = reply->elements;
 
-    if (reply->type != REDIS_ARRAY || (reply->count != 4 && reply->count != 6) ||
+    if (reply->type != REDIS_ARRAY || (reply->count != 4 && reply->count != 7) ||
         part[0].type != REDIS_STRING || fleet_epoch_read(part[0].text, &ret->epoch) < 0)
         return false;
     for (unsigned i = 1; i < 4; i++)
@@ -22,12 +22,14 @@ static bool attached_read(const struct redis_reply *reply, struct attached *ret)
     ret->n = (uint64_t)part[1].integer;
     ret->first_n = (uint64_t)part[2].integer;
     ret->removed = (uint64_t)part[3].integer;
-    ret->has_id = reply->count == 6;
+    ret->has_id = reply->count == 7;
     if (ret->has_id) {
-        if (part[4].type != REDIS_STRING || part[5].type != REDIS_STRING)
-            return false;
+        for (unsigned i = 4; i < 7; i++)
+            if (part[i].type != REDIS_STRING)
+                return false;
         ret->id = part[4].text;
         ret->tenant = part[5].text;
+        ret->stored_by = part[6].text;
     }
     return ret->first_n <= ret->n;
 }
@@ -39,8 +41,8 @@ static enum stand_kind judge(const struct redis_fleet *fleet, const struct attac
     if (attached->epoch != fleet->epoch || attached->n < fleet->last_n)
         return STAND_LOST_TAIL;
     if (attached->has_id && fleet->has_check &&
-        position_check(fleet->epoch, fleet->last_n, attached->tenant, attached->id) !=
-            fleet->last_check)
+        position_check(fleet->epoch, fleet->last_n, attached->tenant, attached->id,
+                       attached->stored_by) != fleet->last_check)
         return STAND_LOST_TAIL;
     if (attached->first_n == 0)
         return attached->n == fleet->last_n ? STAND_SAME : STAND_GAP;
@@ -90,8 +92,14 @@ static void on_loaded(void *owner, uint64_t tag, const struct redis_reply *reply
 void fleet_attach(struct redis_fleet *fleet)
 {
     char epoch[FLEET_EPOCH_SIZE], last[FLEET_NUMBER_SIZE], generation[FLEET_NUMBER_SIZE];
+    char *at = fleet->stored_by;
     uint64_t candidate;
 
+    fleet->generation++;
+    bytes_copy(&at, fleet->keys.instance);
+    *at++ = ':';
+    at += fleet_number(at, fleet->generation).size;
+    fleet->stored_by_size = (size_t)(at - fleet->stored_by);
     for (unsigned i = 0; i < REDIS_SCRIPTS; i++) {
         struct bytes load[] = {BYTES("SCRIPT"), BYTES("LOAD"), redis_scripts[i].text};
 
@@ -108,7 +116,7 @@ void fleet_attach(struct redis_fleet *fleet)
         fleet_epoch_text(epoch, candidate | 1), /* never 0 */
         BYTES(FLEET_SHARDS),
         fleet_number(last, fleet->epoch ? fleet->last_n : 0),
-        fleet_number(generation, ++fleet->generation),
+        fleet_number(generation, fleet->generation),
         BYTES(FLEET_WRITER_MS),
     };
     fleet_send(fleet, FLEET_COMMAND, attach, ARRAY_COUNT(attach), FLEET_ANSWER_MS, on_attached, 0);

@@ -7,14 +7,14 @@
 #include "mcp_auth/error.h"
 #include "model/limits.h"
 
-enum field { V, N, ID, TENANT, USER, TARGET, TYPE, BY, T, JSON, GIVEN, FX, FIELDS };
+enum field { V, N, ID, TENANT, USER, TARGET, TYPE, BY, T, W, JSON, GIVEN, FX, FIELDS };
 
 /* In the order in which publish.lua writes them. */
 static const struct bytes field_names[FIELDS] = {
-    [V] = {"v", 1},           [N] = {"n", 1},         [ID] = {"id", 2},
-    [TENANT] = {"tenant", 6}, [USER] = {"user", 4},   [TARGET] = {"target", 6},
-    [TYPE] = {"type", 4},     [BY] = {"by", 2},       [T] = {"t", 1},
-    [JSON] = {"json", 4},     [GIVEN] = {"given", 5}, [FX] = {"fx", 2},
+    [V] = {"v", 1},       [N] = {"n", 1},           [ID] = {"id", 2},     [TENANT] = {"tenant", 6},
+    [USER] = {"user", 4}, [TARGET] = {"target", 6}, [TYPE] = {"type", 4}, [BY] = {"by", 2},
+    [T] = {"t", 1},       [W] = {"w", 1},           [JSON] = {"json", 4}, [GIVEN] = {"given", 5},
+    [FX] = {"fx", 2},
 };
 
 /* Mostly it is the one that comes next. FIELDS: of a newer version. */
@@ -76,6 +76,7 @@ int fleet_entry_in(const struct redis_reply *reply, struct stored_entry *ret)
         .given = bytes_equal(values[GIVEN], BYTES("1")),
         .no_effects = bytes_equal(values[FX], BYTES("0")),
     };
+    ret->stored_by = values[W];
     return 0;
 }
 

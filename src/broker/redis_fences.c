@@ -128,13 +128,48 @@ static void on_scanned(void *owner, uint64_t tag, const struct redis_reply *repl
         return;
     }
     fleet->fences_known = true;
+    fleet->scanning = false;
     fleet->port.on_fences_end(fleet->port.owner);
     fleet_look(fleet);
 }
 
+static uint64_t version_in(const struct redis_reply *reply)
+{
+    uint64_t version;
+
+    return reply->type == REDIS_STRING && fleet_number_read(reply->text, &version) == 0 ? version
+                                                                                        : 0;
+}
+
+static void on_version(void *owner, uint64_t tag, const struct redis_reply *reply)
+{
+    struct redis_fleet *fleet = fleet_answered(owner);
+
+    (void)tag;
+    if (!fleet)
+        return;
+    if (reply->type == REDIS_ERROR)
+        fleet_fall_for(fleet, reply);
+    else
+        fleet->fences_version = version_in(reply);
+}
+
+/* The version first: what comes between the two is read again, and never missed. */
 void fleet_fences_read(struct redis_fleet *fleet)
 {
+    struct bytes args[] = {BYTES("HGET"), fleet->keys.epoch, BYTES("fences")};
+
+    fleet->scanning = true;
+    fleet_send(fleet, FLEET_COMMAND, args, ARRAY_COUNT(args), fleet_patience_ms(fleet), on_version,
+               0);
     scan(fleet, BYTES("0"), on_scanned);
+}
+
+/* What others write back after the stream has lost it is in no entry. */
+void fleet_fences_version(struct redis_fleet *fleet, const struct redis_reply *version)
+{
+    if (!fleet->scanning && version_in(version) != fleet->fences_version)
+        fleet_fences_read(fleet);
 }
 
 static void on_written(void *owner, uint64_t tag, const struct redis_reply *reply)
@@ -148,8 +183,8 @@ static void on_written(void *owner, uint64_t tag, const struct redis_reply *repl
 
 static int write_some(struct redis_fleet *fleet, const struct fence *fences, size_t count)
 {
-    struct bytes args[4 + 2 * WRITE_CHUNK];
-    unsigned used = 4;
+    struct bytes args[5 + 2 * WRITE_CHUNK];
+    unsigned used = 5;
     size_t size = 0;
     char *memory, *at;
 
@@ -160,8 +195,9 @@ static int write_some(struct redis_fleet *fleet, const struct fence *fences, siz
         return MCP_AUTH_E_NOMEM;
     args[0] = BYTES("EVALSHA");
     args[1] = redis_scripts[REDIS_SCRIPT_FENCES].sha1;
-    args[2] = BYTES("1");
+    args[2] = BYTES("2");
     args[3] = fleet->keys.fences;
+    args[4] = fleet->keys.epoch;
     for (size_t i = 0; i < count; i++) {
         args[used] = fleet_fence_name(at, &fences[i]);
         at += args[used++].size;

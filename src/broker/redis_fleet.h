@@ -19,6 +19,8 @@
 #define FLEET_SHARDS "1"
 #define FLEET_WRITER_MS "86400000" /* refreshed by every batch and every attach */
 #define FLEET_WHY_SIZE 256u
+#define FLEET_INSTANCE_SIZE 8u /* of the instance's name in there, and its generation */
+#define FLEET_STORED_BY_SIZE (FLEET_INSTANCE_SIZE + 1 + FLEET_NUMBER_SIZE)
 #define FLEET_NUMBER_SIZE 24u /* of a 64-bit number in decimal, and "-0" */
 
 enum fleet_link { FLEET_COMMAND, FLEET_FOLLOWER, FLEET_LISTENER, FLEET_LINKS };
@@ -35,6 +37,7 @@ struct fleet_end {
 struct fleet_keys {
     struct bytes stream; /* also the channel */
     struct bytes epoch, fences, writer, ids;
+    struct bytes instance; /* the end of `writer` */
 };
 
 struct redis_fleet {
@@ -57,7 +60,9 @@ struct redis_fleet {
     bool fallen;         /* all are to be closed, for `why` */
     char why[FLEET_WHY_SIZE];
     size_t why_size;
-    uint64_t generation; /* of this attach */
+    uint64_t generation;                  /* of this attach */
+    char stored_by[FLEET_STORED_BY_SIZE]; /* what is stored under it has this in its field w */
+    size_t stored_by_size;
     int64_t round_trip_ms;
 
     /* Where it stands. epoch 0: it has never met the stream. */
@@ -79,7 +84,8 @@ struct redis_fleet {
     size_t flying_bytes;  /* of events on the wire */
 
     int64_t watch_at_ms, house_at_ms;
-    bool watching, expiring;
+    bool watching, expiring, scanning; /* what is under way on the command link */
+    uint64_t fences_version;           /* of the epoch's hash, when they were read */
 };
 
 struct redis_fleet *fleet_of(struct broker *broker);
@@ -121,6 +127,7 @@ void fleet_read_less(struct redis_fleet *fleet);
 struct stored_entry {
     uint64_t n, part;            /* its id */
     struct stored_fields fields; /* borrowed from the reply */
+    struct bytes stored_by;      /* its field w */
     bool ours;                   /* of the version that we know */
 };
 /* Reads [id, [field, value, ...]]; MCP_AUTH_E_INVALID. */
@@ -135,6 +142,8 @@ void fleet_batches_forget(struct redis_fleet *fleet);
 
 /* redis_fences.c */
 void fleet_fences_read(struct redis_fleet *fleet);
+/* How often they were changed beside the stream; read once more when that is news. */
+void fleet_fences_version(struct redis_fleet *fleet, const struct redis_reply *version);
 void fleet_fences_write(struct broker *broker, const struct fence *fences, size_t count);
 void fleet_keep_house(struct redis_fleet *fleet); /* every hour or so */
 struct bytes fleet_fence_name(char *to, const struct fence *fence);

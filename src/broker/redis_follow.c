@@ -22,7 +22,8 @@ static void give(struct redis_fleet *fleet, const struct stored_entry *stored)
     const struct stored_fields *fields = &stored->fields;
     struct entry entry = {
         .n = stored->n,
-        .check = position_check(fleet->epoch, stored->n, fields->tenant, fields->id),
+        .check =
+            position_check(fleet->epoch, stored->n, fields->tenant, fields->id, stored->stored_by),
     };
     int r = fleet_entry_event(fleet, stored, &entry.event);
 

@@ -7,8 +7,8 @@
 #include "mcp_auth/error.h"
 #include "model/limits.h"
 
-/* publish.lua: seven keys and nine words, then for each event nine and up to three more. */
-#define HEAD_ARGS (3u + 7u + 9u)
+/* publish.lua: seven keys and ten words, then for each event nine and up to three more. */
+#define HEAD_ARGS (3u + 7u + 10u)
 #define EVENT_ARGS_MAX 12u
 #define ID_KEYS 3
 /* Of one event: time, fingerprint, and the time of its fence, whose name is counted beside. */
@@ -47,27 +47,41 @@ void fleet_batches_forget(struct redis_fleet *fleet)
         sent_free(fleet, container_of(fleet->batches.next, struct sent, in_order));
 }
 
-static void answers_fill(const struct redis_fleet *fleet, struct sent *sent,
-                         const struct redis_reply *numbers)
+/* A number: stored under it now. "n w": stored before, by whom w says. */
+static int answer_in(const struct redis_fleet *fleet, const struct event *event,
+                     const struct redis_reply *reply, struct publish_answer *ret)
 {
-    for (unsigned i = 0; i < sent->count; i++) {
-        const struct event *event = sent->events[i];
-        int64_t n = numbers[i].integer;
-        struct position at = {.epoch = fleet->epoch, .n = (uint64_t)(n < 0 ? -n : n)};
+    struct bytes stored_by = {fleet->stored_by, fleet->stored_by_size}, number = reply->text;
+    const char *blank;
 
-        at.check = position_check(at.epoch, at.n, event->tenant, event->id);
-        sent->answers[i] = (struct publish_answer){n < 0 ? PUBLISH_DUPLICATE : PUBLISH_TAKEN, at};
+    if (reply->type == REDIS_INTEGER && reply->integer > 0) {
+        ret->outcome = PUBLISH_TAKEN;
+        ret->at.n = (uint64_t)reply->integer;
+    } else {
+        blank = reply->type == REDIS_STRING && number.size > 0
+                    ? memchr(number.data, ' ', number.size)
+                    : NULL;
+        if (!blank)
+            return MCP_AUTH_E_INVALID;
+        number.size = (size_t)(blank - number.data);
+        stored_by = (struct bytes){blank + 1, reply->text.size - number.size - 1};
+        ret->outcome = PUBLISH_DUPLICATE;
+        if (fleet_number_read(number, &ret->at.n) < 0)
+            return MCP_AUTH_E_INVALID;
     }
+    ret->at.epoch = fleet->epoch;
+    ret->at.check = position_check(fleet->epoch, ret->at.n, event->tenant, event->id, stored_by);
+    return 0;
 }
 
-static bool are_numbers(const struct redis_reply *reply)
+static int answers_in(const struct redis_fleet *fleet, struct sent *sent,
+                      const struct redis_reply *reply)
 {
-    if (reply->type != REDIS_ARRAY || reply->count == 0)
-        return false;
-    for (size_t i = 0; i < reply->count; i++)
-        if (reply->elements[i].type != REDIS_INTEGER || reply->elements[i].integer == INT64_MIN)
-            return false;
-    return true;
+    int r = reply->count == sent->count + 1 ? 0 : MCP_AUTH_E_INVALID;
+
+    for (unsigned i = 0; r == 0 && i < sent->count; i++)
+        r = answer_in(fleet, sent->events[i], &reply->elements[i + 1], &sent->answers[i]);
+    return r;
 }
 
 static void on_published(void *owner, uint64_t tag, const struct redis_reply *reply)
@@ -75,17 +89,17 @@ static void on_published(void *owner, uint64_t tag, const struct redis_reply *re
     struct redis_fleet *fleet = fleet_answered(owner);
     struct batch_answer answer = {0};
     struct sent *sent;
-    int64_t first;
+    int64_t first = INT64_MIN;
 
     (void)tag;
     if (!fleet)
         return;
     assert(!list_empty(&fleet->batches));
     sent = container_of(fleet->batches.next, struct sent, in_order);
-    first = are_numbers(reply) ? reply->elements[0].integer : INT64_MIN;
+    if (reply->type == REDIS_ARRAY && reply->count > 0 && reply->elements[0].type == REDIS_INTEGER)
+        first = reply->elements[0].integer;
     answer.ticket = sent->ticket;
-    if (first == -1 && reply->count == sent->count + 1) {
-        answers_fill(fleet, sent, reply->elements + 1);
+    if (first == -1 && answers_in(fleet, sent, reply) == 0) {
         answer.result = BATCH_TAKEN;
         answer.answers = sent->answers;
         answer.count = sent->count;
@@ -197,6 +211,7 @@ static void put_head(struct command *command, const struct redis_fleet *fleet,
     put_number(command, wall_ms);
     put_number(command, fleet->dedupe_ms);
     put(command, BYTES(FLEET_WRITER_MS));
+    put(command, (struct bytes){fleet->stored_by, fleet->stored_by_size});
     put_number(command, given);
     assert(command->count == HEAD_ARGS);
 }

@@ -5,14 +5,20 @@
 /* Entries looked at together. What is lost is mostly the last second. */
 #define COMMON_CHUNK "200"
 
-/* What is told again: as much as history holds, of what there still is. */
-static uint64_t reload_after(const struct redis_fleet *fleet)
+/* What is told again: as much as history holds, of what there still is; but nothing is passed over
+ * that may be news here, or an own event come back. */
+static uint64_t reload_after(const struct redis_fleet *fleet, enum stand_kind kind,
+                             uint64_t common_n)
 {
     uint64_t n = fleet->seen_n,
              from = n >= fleet->history_events ? n - fleet->history_events + 1 : 1;
 
     if (fleet->seen_first_n == 0)
         return n;
+    if (kind == STAND_GAP)
+        from = 1;
+    else if (kind == STAND_LOST_TAIL && common_n < from)
+        from = common_n + 1;
     return (fleet->seen_first_n > from ? fleet->seen_first_n : from) - 1;
 }
 
@@ -27,7 +33,7 @@ void fleet_stand(struct redis_fleet *fleet, enum stand_kind kind, uint64_t epoch
     int r;
 
     if (kind != STAND_SAME)
-        stand.after = (struct position){epoch, reload_after(fleet), 0};
+        stand.after = (struct position){epoch, reload_after(fleet, kind, common_n), 0};
     r = fleet->port.on_stand(fleet->port.owner, &stand);
     if (r < 0) {
         fleet_fall_for_error(fleet, r);
@@ -72,7 +78,8 @@ static void on_common(void *owner, uint64_t tag, const struct redis_reply *reply
             fleet_stand(fleet, STAND_LOST_TAIL, fleet->next_epoch, 0);
             return;
         }
-        if (position_check(fleet->epoch, entry.n, entry.fields.tenant, entry.fields.id) == check) {
+        if (position_check(fleet->epoch, entry.n, entry.fields.tenant, entry.fields.id,
+                           entry.stored_by) == check) {
             fleet_stand(fleet, STAND_LOST_TAIL, fleet->next_epoch, entry.n);
             return;
         }
@@ -146,24 +153,27 @@ void fleet_stand_lost(struct redis_fleet *fleet, uint64_t epoch)
 static void on_epoch(void *owner, uint64_t tag, const struct redis_reply *reply)
 {
     struct redis_fleet *fleet = fleet_answered(owner);
+    const struct redis_reply *part = reply->elements;
     uint64_t epoch;
 
     if (!fleet)
         return;
     fleet->watching = false;
     fleet->round_trip_ms = (int64_t)((clock_mono_ns() - tag) / 1000000);
-    if (reply->type == REDIS_ERROR)
+    if (reply->type != REDIS_ARRAY || reply->count != 2)
         fleet_fall_for(fleet, reply);
-    else if (reply->type != REDIS_STRING || fleet_epoch_read(reply->text, &epoch) < 0)
+    else if (part[0].type != REDIS_STRING || fleet_epoch_read(part[0].text, &epoch) < 0)
         fleet_fall(fleet, BYTES("the stream is gone"));
     else if (epoch != fleet->epoch)
         fleet_fall(fleet, BYTES("the stream has begun another epoch"));
+    else
+        fleet_fences_version(fleet, &part[1]);
 }
 
 /* An empty stream looks like a quiet one to who waits for its next entry. */
 void fleet_watch_epoch(struct redis_fleet *fleet)
 {
-    struct bytes args[] = {BYTES("HGET"), fleet->keys.epoch, BYTES("epoch")};
+    struct bytes args[] = {BYTES("HMGET"), fleet->keys.epoch, BYTES("epoch"), BYTES("fences")};
 
     fleet->watching = true;
     fleet_send(fleet, FLEET_COMMAND, args, ARRAY_COUNT(args), fleet_patience_ms(fleet), on_epoch,

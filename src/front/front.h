@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* front.h: an instance in a host's process: its connections are real, their bytes the host moves. */
+/* front.h: an instance in a host's process, which has the sockets and moves the bytes. */
 #ifndef FRONT_FRONT_H
 #define FRONT_FRONT_H
 
@@ -15,8 +15,8 @@
  *
  * Threads. Calls about one loop and its connections come from one thread at a time; different loops
  * may be of different threads. Nothing here waits, but front_stop and front_loop_wait.
- * Fork. A front is its process's. The child makes its own, and touches none of its parent's: neither
- * to free it nor otherwise. */
+ * Fork. A front is its process's. The child makes its own, and touches none of its parent's, not
+ * even to free it. */
 struct front;
 struct front_loop; /* one of the host's event loops */
 struct front_conn; /* one connection */
@@ -45,7 +45,7 @@ void front_drain(struct front *front);
 unsigned front_count(const struct front *front); /* connections not yet disconnected; thread any */
 /* Drains, waits up to drain_ms until every connection is disconnected, and ends the threads: what
  * was published before is still announced. A host whose only thread calls this gives 0, for nobody
- * would disconnect meanwhile. Afterwards everything but the freeing and disconnecting is refused. */
+ * would disconnect meanwhile. Afterwards all but freeing, taking and disconnecting is refused. */
 void front_stop(struct front *front, int drain_ms);
 /* Stops. Before: each connection disconnected, each loop freed. NULL is fine. */
 void front_free(struct front *front);
@@ -85,20 +85,20 @@ MUST_CHECK int front_receive(struct front_conn *conn, struct bytes text);
 MUST_CHECK int front_receive_binary(struct front_conn *conn);
 /* So much of what was taken has been sent, or has been given up. */
 void front_sent(struct front_conn *conn, size_t messages, size_t bytes);
-/* The host is done with it, and with the pointer: the socket is closed, or will be without us. Once,
- * for every connection: refused, closed by us or neither, and even after its loop was freed or the
- * front was stopped. */
+/* The host is done with it, and with the pointer: the socket is closed, or will be without us.
+ * Once, for every connection: refused, closed by us or neither, and even after its loop was freed
+ * or the front was stopped. */
 void front_disconnect(struct front_conn *conn);
 
 enum front_kind {
     FRONT_OPEN,    /* answer the handshake now */
-    FRONT_REFUSED, /* refuse the handshake: code is its HTTP status (401, 503), reason the error's name
-                      ("unauthorized"); then disconnect */
+    FRONT_REFUSED, /* refuse the handshake: code is its HTTP status (401, 503), reason the error's
+                      name ("unauthorized"); then disconnect */
     FRONT_TEXT,    /* send text; it counts against the credit until front_sent */
-    FRONT_CLOSE, /* close with code and reason when what was taken before has been sent; then disconnect.
-                      Nothing more comes of it. */
-    FRONT_ROOM,   /* give the message again that was too many */
-    FRONT_ANSWER, /* to a question of this loop; conn is NULL, host the question's */
+    FRONT_CLOSE,   /* close with code and reason when what was taken before has been sent, and then
+                      disconnect: nothing more comes of it */
+    FRONT_ROOM,    /* give the message again that was too many */
+    FRONT_ANSWER,  /* to a question of this loop; conn is NULL, host the question's */
 };
 
 struct front_item {

@@ -26,8 +26,8 @@ struct core {
     struct mailbox mailbox;
     struct hub *hub;
     struct now now;
-    /* Urgent: what takes access away, and all that hosts say, in the order they said it. News are what
-     * adds to what connections wait for. */
+    /* Urgent: what takes access away, and all that hosts say, in the order they said it. News are
+     * what adds to what connections wait for. */
     struct core_queue urgent, news;
     struct list flush; /* connections with something to give: front_conn.in_flush */
     /* Connections whose session is over: those that still give what is left, and those of which the
@@ -86,8 +86,8 @@ struct batch {
 
 struct front_loop {
     struct front *front;
-    /* The host's own 1, one of each connection until it is disconnected, one of each question. Given
-     * back in the core's thread only. */
+    /* The host's own 1, one of each connection until it is disconnected, one of each question.
+     * Given back in the core's thread only. */
     atomic_uint refs;
     struct mailbox mailbox; /* to the host */
     struct note close_note;

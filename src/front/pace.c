@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* pace.c: news wait for event loops that are busy with those before, so that no client is taken for slow. */
+/* pace.c: news wait for busy event loops, so that their clients are not taken for slow ones. */
 #include <assert.h>
 
 #include "front/front_private.h"
 #include "model/limits.h"
 
-/* A worker of the server writes to the sockets itself, so whoever holds up there is a slow client. A
- * host's loop takes microseconds for each message, thousands of them at a time; meanwhile all of its
- * clients look slow. So when the frame log has grown by this much, every loop is asked to come round
- * before more news is read: it has taken what was given, sent of it what its clients take, and told
- * us. Who is then still behind is slow. */
+/* A worker of the server writes to the sockets itself, so whoever holds up there is a slow client.
+ * A host's loop takes microseconds for each message, thousands of them at a time; meanwhile all of
+ * its clients look slow. So when the frame log has grown by this much, every loop is asked to come
+ * round before more news is read: it has taken what was given, sent of it what its clients take,
+ * and told us. Who is then still behind is slow. */
 #define PACE_BYTES (64u * 1024u)
 _Static_assert(PACE_BYTES + SEGMENT_SIZE + EVENT_SIZE_MAX < OUTBOX_BYTES_MAX, "room to spare");
 /* A loop takes, then runs its writers, then comes to us again: one more for good measure. */
 #define PACE_ROUNDS 3u
-/* A round takes what a host needs for FRONT_CREDIT_MESSAGES to each of its connections: 64,000 messages
- * of 10 us are 0.7 s. Of whom nothing is heard for longer stands still: it holds the others up so long,
- * once, and is not waited for again before it has come round. */
+/* A round takes what a host needs for FRONT_CREDIT_MESSAGES to each of its connections: 64,000
+ * messages of 10 us are 0.7 s. Of whom nothing is heard for longer stands still: it holds the
+ * others up so long, once, and is not waited for again before it has come round. */
 #define PACE_MS 2000
 
 static size_t frame_bytes(const struct core *core)

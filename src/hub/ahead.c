@@ -6,6 +6,19 @@
  * its number; and when the hub gets there, it must be the one that the client was told. A position of
  * another epoch is accepted while the bus is away: nothing of this epoch can be given after it. */
 
+/* While the bus is ok, nobody is told of an event much longer before another instance is. */
+#define AHEAD_MS 5000
+
+/* It is judged when the bus has been ok for a while. */
+static void await(struct session *s)
+{
+    struct hub *hub = session_hub(s);
+
+    s->extras->ahead_ms = hub->now.mono_ms;
+    if (hub->bus == BUS_OK && hub->judge_ms == INT64_MAX)
+        hub->judge_ms = hub->now.mono_ms + AHEAD_MS;
+}
+
 static void expect(struct session *s)
 {
     struct hub *hub = session_hub(s);
@@ -24,6 +37,7 @@ void ahead_begin(struct session *s, const struct position *position)
 {
     s->extras->ahead = *position;
     list_append(&session_hub(s)->ahead, &s->extras->in_ahead);
+    await(s);
     expect(s);
 }
 
@@ -58,12 +72,14 @@ void ahead_reached(struct hub *hub, const struct entry *entry)
     }
 }
 
-void ahead_rebase(struct session *s)
+void ahead_rebase(struct session *s, enum rebase_kind kind)
 {
     const struct position *head = &session_hub(s)->head;
     struct position ahead = s->extras->ahead;
 
-    if (ahead.epoch != head->epoch) {
+    if (kind != REBASE_FIRST) {
+        session_close(s, CLOSE_BUS_GAP, 0);
+    } else if (ahead.epoch != head->epoch) {
         ahead_lost(s);
     } else if (ahead.n > head->n) {
         expect(s);
@@ -80,5 +96,28 @@ void ahead_judge(struct hub *hub)
 
         if (s->extras->ahead.epoch != hub->head.epoch)
             ahead_lost(s);
+        else
+            await(s);
+    }
+}
+
+/* Else it would skip what takes the places of a lost tail, as long as fewer came. */
+void ahead_due(struct hub *hub)
+{
+    uint64_t stream_n = hub->port.stream_n ? hub->port.stream_n(hub->port.owner) : hub->head.n;
+
+    hub->judge_ms = INT64_MAX;
+    if (hub->bus != BUS_OK)
+        return;
+    list_for_each_safe (it, &hub->ahead) {
+        struct extras *extras = container_of(it, struct extras, in_ahead);
+        int64_t due_ms = extras->ahead_ms + AHEAD_MS;
+
+        if (extras->ahead.n <= stream_n) /* this instance is late */
+            continue;
+        if (due_ms <= hub->now.mono_ms)
+            ahead_lost(extras->session);
+        else if (due_ms < hub->judge_ms)
+            hub->judge_ms = due_ms;
     }
 }

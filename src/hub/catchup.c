@@ -196,12 +196,14 @@ void catchup_from(struct session *s, const struct position *cursor)
     ask_or_close(s);
 }
 
-void catchup_rebase(struct session *s)
+void catchup_rebase(struct session *s, enum rebase_kind kind)
 {
     struct catchup *catchup = session_catchup(s);
 
     catchup->serial++; /* what is on its way was looked up in what is no more */
-    if (catchup->cursor.epoch != session_hub(s)->head.epoch)
+    if (kind != REBASE_FIRST && catchup->alone_upto > 0)
+        session_close(s, CLOSE_BUS_GAP, 0);
+    else if (catchup->cursor.epoch != session_hub(s)->head.epoch)
         lost(s);
     else if (catchup->waiting)
         ask_or_close(s);

@@ -50,6 +50,7 @@ int hub_new(struct hub **ret, unsigned index, const struct hub_settings *setting
     list_init(&hub->leaving);
     list_init(&hub->ahead);
     hub->ahead_n = UINT64_MAX;
+    hub->judge_ms = INT64_MAX;
     timer_wheel_init(&hub->wheel, now.mono_ms, &hub->sessions, offsetof(struct session, timer),
                      session_deadline);
     hub->housekeeping_ms = now.mono_ms + HOUSEKEEPING_MS;
@@ -117,6 +118,8 @@ int64_t hub_advance(struct hub *hub, struct now now)
         housekeeping(hub);
     if (hub->hurrying && hub->hurry_ms <= now.mono_ms)
         heartbeats_hurry(hub);
+    if (hub->judge_ms <= now.mono_ms)
+        ahead_due(hub);
     atomic_store_explicit(&hub->counters.frame_log_bytes, hub->pool.bytes, memory_order_relaxed);
     atomic_store_explicit(&hub->counters.fence_bytes, fence_table_bytes(&hub->fences),
                           memory_order_relaxed);
@@ -129,6 +132,8 @@ int64_t hub_deadline(const struct hub *hub)
 
     if (hub->hurrying && hub->hurry_ms < next_ms)
         next_ms = hub->hurry_ms;
+    if (hub->judge_ms < next_ms)
+        next_ms = hub->judge_ms;
     return next_ms < hub->housekeeping_ms ? next_ms : hub->housekeeping_ms;
 }
 

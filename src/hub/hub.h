@@ -77,6 +77,8 @@ struct hub_port {
      * hub_close_session. join is false without memory. Both may be NULL: no limit. */
     bool (*join)(void *owner, slot_handle session, const struct claims *claims, struct seat **ret);
     void (*part)(void *owner, struct seat *seat);
+    /* The last number that the stream is known to have had. May be NULL: what this hub was told. */
+    uint64_t (*stream_n)(void *owner);
 };
 
 struct outlet;
@@ -144,12 +146,18 @@ void hub_announce(struct hub *hub, const struct entry *entry);
 void hub_forget_alone(struct hub *hub, uint64_t alone);
 /* The stream has lost this entry: session clients that may have seen it are closed 4302. */
 void hub_gone(struct hub *hub, const struct entry *entry);
-/* The stream goes on behind `head`. lost: what was between is lost to whoever is live, so session
- * clients are closed 4302; plain ones stay. Who is catching up asks again. */
-void hub_rebase(struct hub *hub, const struct position *head, bool lost);
+/* The stream goes on behind `head`. Who is catching up asks again. */
+enum rebase_kind {
+    REBASE_FIRST, /* it is met for the first time: nobody was given anything of it here */
+    /* Its end was lost, as hub_gone said. What was delivered alone is not marked in the past that
+     * was read again: who would get that past after it is closed 4206, and resumes. */
+    REBASE_TAIL,
+    REBASE_LOST, /* and what was between is lost to whoever is live: 4302; plain ones stay */
+};
+void hub_rebase(struct hub *hub, const struct position *head, enum rebase_kind kind);
 void hub_resume_answer(struct hub *hub, const struct resume_answer *answer);
 /* When it is not ok any more, heartbeats say so within five seconds. When it is, a position of
- * another epoch is of none that will be. */
+ * another epoch is of none that will be; and soon so is one that the stream has not come to. */
 void hub_bus_state(struct hub *hub, enum bus_state state);
 /* Closes everybody 4206 and lets nobody in until it ends. */
 void hub_isolate(struct hub *hub, bool isolated);

@@ -46,6 +46,7 @@ struct extras {
     struct session *session;
     struct list in_ahead;
     struct position ahead; /* while in that list: what the client has had, and this hub not */
+    int64_t ahead_ms;      /* since when, or since the bus is ok */
     struct list in_leaving;
     struct event *leaving_for; /* counted */
     bool leaving_live;
@@ -117,6 +118,7 @@ struct hub {
     struct list leaving;
     struct list ahead;
     uint64_t ahead_n; /* of who is ahead by least, or less; UINT64_MAX: nobody */
+    int64_t judge_ms; /* of those who are ahead by a place that must be there by then */
     struct alones alones;
     bool isolated;
     bool hurrying; /* heartbeats are being pulled forward: of places from hurry_place on */
@@ -268,7 +270,7 @@ void catchup_begin_here(struct session *s);
 /* From where it is: the hub has passed it by. */
 void catchup_from(struct session *s, const struct position *cursor);
 /* The stream goes on elsewhere: what was asked is asked there. */
-void catchup_rebase(struct session *s);
+void catchup_rebase(struct session *s, enum rebase_kind kind);
 /* The identity changed: what was asked is stale. The session may be closed by it. */
 void catchup_again(struct session *s);
 void catchup_go_on(struct session *s); /* asks for the next slice when there is room for it */
@@ -281,9 +283,11 @@ void ahead_begin(struct session *s, const struct position *position);
 void ahead_drop(struct session *s); /* is not: fine */
 /* An entry that somebody waits for, before it is given: is it the one that they have had? */
 void ahead_reached(struct hub *hub, const struct entry *entry);
-void ahead_rebase(struct session *s);
+void ahead_rebase(struct session *s, enum rebase_kind kind);
 /* The bus is back: another epoch is of a stream that is not this one. */
 void ahead_judge(struct hub *hub);
+/* A while later: so is a place that the stream has not come to. */
+void ahead_due(struct hub *hub);
 
 /* alone.c: what this instance delivers by itself while the bus is away. */
 void alones_done(struct alones *alones);

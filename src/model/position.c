@@ -28,15 +28,17 @@ static uint64_t get_u64(const uint8_t *from)
 /* A fixed key: the check must be equal on every instance, and guards against lost histories, not
  * against forgers (a position gives nobody the right to see anything). Of the two texts only the
  * hashes go in, so that no two pairs run together whatever they hold. */
-uint64_t position_check(uint64_t epoch, uint64_t n, struct bytes tenant, struct bytes event_id)
+uint64_t position_check(uint64_t epoch, uint64_t n, struct bytes tenant, struct bytes event_id,
+                        struct bytes stored_by)
 {
     static const uint8_t key[16] = "mcp-auth place 1";
-    uint8_t parts[32];
+    uint8_t parts[40];
 
     put_u64(parts, epoch);
     put_u64(parts + 8, n);
     put_u64(parts + 16, siphash(key, tenant.data, tenant.size));
     put_u64(parts + 24, siphash(key, event_id.data, event_id.size));
+    put_u64(parts + 32, siphash(key, stored_by.data, stored_by.size));
     return siphash(key, parts, sizeof parts);
 }
 
@@ -62,7 +64,8 @@ int position_read(struct bytes text, struct position *ret)
     if (r < 0)
         return r;
     position = (struct position){get_u64(bytes), get_u64(bytes + 8), get_u64(bytes + 16)};
-    if (position.n == 0 && position.check != 0) /* never written: there is no event to check */
+    /* Never written: there is no event to check. */
+    if (position.n == 0 && position.check != 0 && position.epoch != 0)
         return MCP_AUTH_E_INVALID;
     *ret = position;
     return 0;

@@ -25,7 +25,7 @@ struct turn {
     enum turn_kind kind;
     struct entry entry;
     struct position head; /* RESET, REBASE */
-    bool lost;
+    enum rebase_kind rebase;
     uint64_t serial; /* of its effect */
     unsigned unanswered;
 };
@@ -181,7 +181,7 @@ static void rebase(struct broadcast *b, const struct turn *turn)
     assert(history_head(b->history).n == turn->head.n);
     b->resetting = false;
     for (unsigned hub = 0; hub < b->hubs_count; hub++)
-        b->port.rebase(b->port.owner, hub, &turn->head, turn->lost);
+        b->port.rebase(b->port.owner, hub, &turn->head, turn->rebase);
 }
 
 static void turn_take(struct broadcast *b, const struct turn *turn)
@@ -295,12 +295,12 @@ void broadcast_past(struct broadcast *b, const struct entry *entry)
     take_ready(b);
 }
 
-void broadcast_rebase(struct broadcast *b, const struct position *head, bool lost)
+void broadcast_rebase(struct broadcast *b, const struct position *head, enum rebase_kind kind)
 {
     struct turn *turn = turn_new(b, TURN_REBASE, NULL);
 
     turn->head = *head;
-    turn->lost = lost;
+    turn->rebase = kind;
     b->last_n = head->n;
     take_ready(b);
 }

@@ -19,7 +19,7 @@ struct broadcast_port {
     void (*announce)(void *owner, unsigned hub, const struct entry *entry);
     void (*forget_alone)(void *owner, unsigned hub, uint64_t alone);
     void (*gone)(void *owner, unsigned hub, const struct entry *entry);
-    void (*rebase)(void *owner, unsigned hub, const struct position *head, bool lost);
+    void (*rebase)(void *owner, unsigned hub, const struct position *head, enum rebase_kind kind);
     void (*answer)(void *owner, unsigned hub, const struct resume_answer *answer);
     /* The entry is on its way to every hub: its publisher may be told. */
     void (*announced)(void *owner, const struct entry *entry);
@@ -49,8 +49,9 @@ void broadcast_reset(struct broadcast *broadcast, const struct position *head);
 /* History only: nobody is told, and it has no effect. After broadcast_reset. */
 void broadcast_past(struct broadcast *broadcast, const struct entry *entry);
 /* Every hub goes on behind `head`, and so does the history: after broadcast_reset this is where the
- * past has come to, else it forgets all. lost: what was between is, for who was connected. */
-void broadcast_rebase(struct broadcast *broadcast, const struct position *head, bool lost);
+ * past has come to, else it forgets all. */
+void broadcast_rebase(struct broadcast *broadcast, const struct position *head,
+                      enum rebase_kind kind);
 
 /* The effect alone, on all hubs at once, out of turn and unanswered. */
 void broadcast_enforce(struct broadcast *broadcast, struct event *event);

@@ -32,8 +32,10 @@ static void tell_counters(struct node *node)
 {
     struct broker_usage usage = broker_usage(node->broker);
 
-    atomic_store_explicit(&node->dedupe_ids, usage.ids, memory_order_relaxed);
-    atomic_store_explicit(&node->dedupe_bytes, usage.bytes, memory_order_relaxed);
+    if (!node->degraded) { /* else redis_bus.c told them */
+        atomic_store_explicit(&node->dedupe_ids, usage.ids, memory_order_relaxed);
+        atomic_store_explicit(&node->dedupe_bytes, usage.bytes, memory_order_relaxed);
+    }
     atomic_store_explicit(&node->fence_bytes, fence_table_bytes(&node->fences),
                           memory_order_relaxed);
     atomic_store_explicit(&node->history_events, history_count(node->history),

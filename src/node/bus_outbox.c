@@ -131,6 +131,13 @@ void bus_outbox_all_unsent(struct bus_outbox *outbox)
         bus_outbox_unsent(outbox, container_of(outbox->sent.prev, struct outbox_item, in_order));
 }
 
+const struct outbox_item *bus_outbox_oldest_sent(const struct bus_outbox *outbox)
+{
+    return list_empty(&outbox->sent)
+               ? NULL
+               : container_of(outbox->sent.next, struct outbox_item, in_order);
+}
+
 static struct outbox_batch *batch_alloc(struct event *const *events, unsigned count)
 {
     struct outbox_batch *batch;

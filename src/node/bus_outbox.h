@@ -60,6 +60,8 @@ void bus_outbox_out(struct bus_outbox *outbox, struct outbox_item *item);
 void bus_outbox_sent(struct bus_outbox *outbox, struct outbox_item *item, int64_t mono_ms);
 void bus_outbox_unsent(struct bus_outbox *outbox, struct outbox_item *item);
 void bus_outbox_all_unsent(struct bus_outbox *outbox);
+/* The one that was accepted first; or NULL. */
+const struct outbox_item *bus_outbox_oldest_sent(const struct bus_outbox *outbox);
 /* A twin whose like was refused for something else: it goes its own way.
  * MCP_AUTH_E_NOMEM: it is not in. */
 MUST_CHECK int bus_outbox_untwin(struct bus_outbox *outbox, struct outbox_item *item);

@@ -24,6 +24,7 @@ int degraded_new(struct degraded **ret, const struct degraded_settings *settings
     d->port = *port;
     d->slow_ms = INT64_MIN / 2;
     bus_outbox_init(&d->outbox, settings->seed);
+    known_ids_init(&d->known, settings->seed);
     list_init(&d->unanswered);
     list_init(&d->flights);
     *ret = d;
@@ -34,6 +35,7 @@ void degraded_use(struct degraded *d, struct broker *broker, struct now now)
 {
     d->broker = broker;
     d->away_ms = d->outage_ms = now.mono_ms;
+    d->wall_ms = now.wall_ms;
 }
 
 void degraded_free(struct degraded *d)
@@ -53,6 +55,7 @@ void degraded_free(struct degraded *d)
         outbox_batch_release(batch);
     }
     bus_outbox_done(&d->outbox);
+    known_ids_done(&d->known);
     free(d);
 }
 
@@ -124,7 +127,7 @@ static void deliver_alone(struct degraded *d, struct outbox_item *item)
 {
     struct entry entry = {.event = item->event};
 
-    assert(item->in && !item->alone);
+    assert(item->in);
     item->alone = entry.alone = ++d->alone_serial;
     d->outbox.not_alone--;
     d->alone++;
@@ -140,7 +143,8 @@ void degraded_deliver_alone(struct degraded *d, struct outbox_batch *batch)
 
     d->holding = true; /* it is not to be answered, and gone, in the middle of this */
     for (unsigned i = 0; i < batch->count; i++)
-        if (batch->items[i].in)
+        if (batch->items[i].in && batch->items[i].alone == 0 &&
+            !degraded_is_known(d, &batch->items[i]))
             deliver_alone(d, &batch->items[i]);
     d->holding = holding;
 }
@@ -209,23 +213,37 @@ void degraded_begin(struct degraded *d, struct bytes why, struct now now)
     d->ok = false;
     d->told = true;
     d->outages++;
+    d->drain_serial = d->outbox.serial;
     d->outage_sent = d->sent;
     d->outage_caught_up = d->caught_up;
     d->port.changed(d->port.owner, &(struct degraded_change){.why = why});
     deliver_all_alone(d);
 }
 
+/* In what it has answered, and in what it has not answered or given back. */
 static bool is_quick(const struct degraded *d, struct now now)
 {
+    const struct outbox_item *oldest = bus_outbox_oldest_sent(&d->outbox);
+    int64_t late_ms = now.mono_ms - d->settings.deadline_ms;
+
     return broker_usage(d->broker).round_trip_ms < d->settings.deadline_ms &&
-           now.mono_ms - d->slow_ms >= SLOW_MS;
+           now.mono_ms - d->slow_ms >= SLOW_MS && (!oldest || oldest->sent_ms > late_ms) &&
+           degraded_flight_ms(d) > late_ms;
+}
+
+/* What waited is back; publishers that never pause have something on its way at any time. */
+static bool is_drained(const struct degraded *d)
+{
+    const struct outbox_item *oldest = bus_outbox_oldest_sent(&d->outbox);
+
+    return list_empty(&d->outbox.unsent) && (!oldest || oldest->serial > d->drain_serial);
 }
 
 void degraded_try_end(struct degraded *d, struct now now)
 {
     struct degraded_change change = {.ok = true, .first = !d->told};
 
-    if (d->ok || !d->ready || d->outbox.count > 0 || !list_empty(&d->flights) ||
+    if (d->ok || !d->ready || !is_drained(d) ||
         broadcast_waiting(d->broadcast) > 0 || /* hubs are told of a rebase before */
         !is_quick(d, now))
         return;
@@ -251,6 +269,7 @@ void degraded_ready(struct degraded *d, struct now now)
     d->ready = true;
     d->following = false;
     d->reconnects++;
+    d->drain_serial = d->outbox.serial;
     d->retry_ms = now.mono_ms;
     isolate(d, false);
     degraded_send(d, now);
@@ -302,9 +321,10 @@ int64_t degraded_due(const struct degraded *d)
         due_ms = batch->due_ms;
     if (can_be_isolated(d) && d->away_ms + d->settings.isolation_ms < due_ms)
         due_ms = d->away_ms + d->settings.isolation_ms;
-    if (d->ready && !list_empty(&d->outbox.unsent) && d->retry_ms < due_ms)
+    if (d->ready && !list_empty(&d->outbox.unsent) && list_empty(&d->flights) &&
+        d->retry_ms < due_ms) /* else an answer comes first */
         due_ms = d->retry_ms;
-    if (d->look_ms < due_ms && d->ready && !d->ok && d->outbox.count == 0)
+    if (d->look_ms < due_ms && d->ready && !d->ok)
         due_ms = d->look_ms;
     return due_ms;
 }
@@ -313,6 +333,7 @@ void degraded_advance(struct degraded *d, struct now now)
 {
     const struct outbox_batch *batch = d->ok ? first_due(d) : NULL;
 
+    d->wall_ms = now.wall_ms;
     if (batch && now.mono_ms >= batch->due_ms)
         degraded_begin(d, BYTES("it does not answer in time"), now);
     if (can_be_isolated(d) && now.mono_ms - d->away_ms >= d->settings.isolation_ms)
@@ -336,5 +357,7 @@ void degraded_stats(const struct degraded *d, struct degraded_stats *ret)
         .caught_up = d->caught_up,
         .reconnects = d->reconnects,
         .outages = d->outages,
+        .ids = known_ids_count(&d->known),
+        .ids_bytes = known_ids_bytes(&d->known),
     };
 }

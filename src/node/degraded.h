@@ -14,12 +14,14 @@
  * has not by its deadline, or the broker goes away, this and all that waits is delivered by this
  * instance alone, and so is everything accepted from then on, at once. The outbox still gives all of
  * it to the stream, in order, when and as fast as that can take it. The bus is ok again when it is
- * ready, quick, and nothing waits. */
+ * ready and quick, what had waited for that is back, and nothing waits to be sent: what was accepted
+ * last may still be on its way, and comes back as one that was delivered alone. */
 struct degraded;
 
 struct degraded_settings {
     int64_t deadline_ms;  /* for an event to come back */
     int64_t isolation_ms; /* not ready for longer: isolated; 0: never */
+    int64_t dedupe_ms;    /* a given id within is a duplicate */
     size_t bytes_max;     /* of the outbox; control entries have as much again */
     uint8_t seed[16];
 };
@@ -43,6 +45,8 @@ struct degraded_change {
 struct degraded_port {
     /* Makes sure that `count` events more can be enforced and delivered. MCP_AUTH_E_NOMEM. */
     int (*reserve)(void *owner, size_t count);
+    /* What an accepted event takes away; hubs are told of it right after. */
+    void (*withdrawn)(void *owner, const struct fence *fence);
     /* All of a batch is on its way to every hub, or none of it will be. */
     void (*answered)(void *owner, void *asker, const struct degraded_answer *answer);
     void (*changed)(void *owner, const struct degraded_change *change);
@@ -59,6 +63,7 @@ struct degraded_stats {
     /* In all: events delivered alone; of those, come back; entries of others, read late. */
     uint64_t alone, sent, caught_up;
     uint64_t reconnects, outages;
+    size_t ids, ids_bytes; /* remembered, to know an event that comes again */
 };
 
 MUST_CHECK int degraded_new(struct degraded **ret, const struct degraded_settings *settings,

@@ -24,7 +24,8 @@ static int check(struct degraded *d, struct event *const *events, unsigned count
                                 : NULL;
 
         bytes += events[i]->size;
-        if (other && other->event->fingerprint != events[i]->fingerprint) {
+        if ((other && other->event->fingerprint != events[i]->fingerprint) ||
+            degraded_conflicts(d, events[i])) {
             *ret_failed_index = i;
             return MCP_AUTH_E_CONFLICT;
         }
@@ -34,18 +35,34 @@ static int check(struct degraded *d, struct event *const *events, unsigned count
     return d->port.reserve(d->port.owner, d->outbox.not_alone + count);
 }
 
-static void enforce(struct degraded *d, struct outbox_batch *batch)
+static void answer_known(struct degraded *d, struct outbox_batch *batch)
 {
     for (unsigned i = 0; i < batch->count; i++)
-        if (batch->items[i].in && event_has_effect(batch->items[i].event))
-            broadcast_enforce(d->broadcast, batch->items[i].event);
+        if (batch->items[i].in)
+            (void)degraded_is_known(d, &batch->items[i]);
+}
+
+static void enforce(struct degraded *d, struct outbox_batch *batch)
+{
+    for (unsigned i = 0; i < batch->count; i++) {
+        struct event *event = batch->items[i].event;
+
+        if (!batch->items[i].in || !event_has_effect(event))
+            continue;
+        if (event->has_fence)
+            d->port.withdrawn(d->port.owner, &event->fence);
+        broadcast_enforce(d->broadcast, event);
+    }
 }
 
 int degraded_publish(struct degraded *d, struct event *const *events, unsigned count, void *asker,
                      struct now now, unsigned *ret_failed_index)
 {
     struct outbox_batch *batch;
-    int r = check(d, events, count, ret_failed_index);
+    int r;
+
+    d->wall_ms = now.wall_ms;
+    r = check(d, events, count, ret_failed_index);
 
     if (r == 0)
         r = outbox_batch_new(&batch, &d->outbox, events, count);
@@ -55,6 +72,7 @@ int degraded_publish(struct degraded *d, struct event *const *events, unsigned c
     batch->due_ms = now.mono_ms + d->settings.deadline_ms;
     batch->turn = d->turns;
     list_append(&d->unanswered, &batch->unanswered);
+    answer_known(d, batch);
     enforce(d, batch);
     if (!d->ok)
         degraded_deliver_alone(d, batch);
@@ -76,11 +94,14 @@ void degraded_stand(struct degraded *d, const struct broker_stand *stand)
     d->epoch = stand->after.epoch;
     if (stand->kind != STAND_SAME)
         d->seen_n = stand->after.n;
+    if (stand->kind == STAND_FIRST || stand->kind == STAND_LOST_TAIL)
+        known_ids_clear(&d->known); /* what is there is read again */
 }
 
 void degraded_past(struct degraded *d, const struct entry *entry)
 {
     d->seen_n = entry->n;
+    degraded_remember(d, entry, entry->event->time_ms);
 }
 
 /* One that waits for this entry: its own, or the same event that a publisher gave another instance
@@ -128,6 +149,7 @@ int degraded_entry(struct degraded *d, const struct entry *entry, struct now now
     } else if (d->following) {
         d->caught_up++;
     }
+    degraded_remember(d, entry, now.wall_ms);
     broadcast_entry(d->broadcast, &ours);
     if (item) {
         bus_outbox_out(&d->outbox, item);

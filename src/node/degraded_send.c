@@ -15,6 +15,7 @@ struct flight {
     struct list in_order;
     uint64_t ticket;
     size_t bytes;
+    int64_t sent_ms;
     unsigned count;
     struct outbox_item *items[];
 };
@@ -33,6 +34,13 @@ void degraded_forget_flights(struct degraded *d)
 {
     while (!list_empty(&d->flights))
         flight_free(d, container_of(d->flights.next, struct flight, in_order));
+}
+
+int64_t degraded_flight_ms(const struct degraded *d)
+{
+    return list_empty(&d->flights)
+               ? INT64_MAX
+               : container_of(d->flights.next, struct flight, in_order)->sent_ms;
 }
 
 static struct outbox_item *item_of(struct list *it)
@@ -64,7 +72,8 @@ static bool may_send(const struct degraded *d, struct now now)
 {
     if (!d->ready || list_empty(&d->outbox.unsent) || now.mono_ms < d->retry_ms)
         return false;
-    if (!d->ok)
+    /* What was delivered alone is not overtaken: some of it may be sent again. */
+    if (!d->ok || d->outbox.count > d->outbox.not_alone)
         return list_empty(&d->flights);
     return d->flights_bytes < BUS_FLIGHT_BYTES_MAX && d->flights_count < BUS_FLIGHTS_MAX;
 }
@@ -77,7 +86,7 @@ static int send_next(struct degraded *d, struct now now)
 
     if (!flight)
         return MCP_AUTH_E_NOMEM;
-    *flight = (struct flight){.ticket = ++d->ticket, .count = count};
+    *flight = (struct flight){.ticket = ++d->ticket, .count = count, .sent_ms = now.mono_ms};
     for (unsigned i = 0; i < count; i++) {
         struct outbox_item *item = item_of(d->outbox.unsent.next);
 

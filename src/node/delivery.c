@@ -21,7 +21,7 @@ struct delivery {
     struct entry entry;   /* holds a reference on its event, when there is one */
     uint64_t serial;      /* of an effect */
     struct position head; /* of a rebase */
-    bool lost;
+    enum rebase_kind kind;
     atomic_uint left;
     struct delivery_note notes[];
 };
@@ -223,18 +223,19 @@ static void rebase_in_hub(struct note *note, void *context __attribute__((unused
     struct delivery_note *delivery_note = note_of(note);
     const struct delivery *delivery = delivery_note->delivery;
 
-    hub_rebase(delivery_note->to->hub, &delivery->head, delivery->lost);
+    hub_rebase(delivery_note->to->hub, &delivery->head, delivery->kind);
     delivery_unref(delivery_note->delivery);
 }
 
-static void port_rebase(void *owner, unsigned hub, const struct position *head, bool lost)
+static void port_rebase(void *owner, unsigned hub, const struct position *head,
+                        enum rebase_kind kind)
 {
     const struct entry none = {0};
     struct delivery *delivery = delivery_for(owner, hub, &none);
 
     if (hub == 0) { /* it is theirs from the first post on */
         delivery->head = *head;
-        delivery->lost = lost;
+        delivery->kind = kind;
     }
     post(delivery, hub, rebase_in_hub, false);
 }

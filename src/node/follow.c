@@ -10,19 +10,25 @@
 /* Lost entries that are looked at one by one; more are lost for everybody. */
 #define GONE_MAX 1024u
 
+static uint64_t lesser(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
 static void past_ends(struct follow *f)
 {
     f->past = false;
-    broadcast_rebase(f->broadcast, &f->last, f->lost);
+    broadcast_rebase(f->broadcast, &f->last, f->rebase);
 }
 
 /* What follows is history until upto_n. */
-static void past_begins(struct follow *f, const struct position *after, uint64_t upto_n, bool lost)
+static void past_begins(struct follow *f, const struct position *after, uint64_t upto_n,
+                        enum rebase_kind rebase)
 {
     f->last = *after;
     f->past = true;
     f->past_upto_n = upto_n;
-    f->lost = lost;
+    f->rebase = rebase;
     broadcast_reset(f->broadcast, after);
     if (after->n >= upto_n)
         past_ends(f);
@@ -47,31 +53,50 @@ static bool tell_gone(struct follow *f, uint64_t common_n)
     return all;
 }
 
+/* The stream went away while it told again what hubs had been given, and the history is forgotten
+ * that could say whether it still has that. */
+static void told_again_ends(struct follow *f, uint64_t upto_n)
+{
+    f->rebase = REBASE_LOST;
+    f->past_upto_n = lesser(f->past_upto_n, upto_n);
+    if (f->last.n >= f->past_upto_n)
+        past_ends(f);
+}
+
 int follow_stand(struct follow *f, const struct broker_stand *stand)
 {
     int r = f->reserve(f->owner, 2);
-    bool lost;
+    enum rebase_kind rebase = f->rebase;
 
     if (r < 0)
         return r;
     degraded_stand(f->degraded, stand);
     switch (stand->kind) {
     case STAND_SAME: /* also in the middle of the past */
+        if (f->past && f->reload)
+            told_again_ends(f, stand->upto_n);
         break;
     case STAND_FIRST:
         f->reload = false;
-        past_begins(f, &stand->after, stand->upto_n, false);
+        past_begins(f, &stand->after, stand->upto_n, REBASE_FIRST);
         break;
     case STAND_GAP:
+        if (f->past) { /* its old end was trimmed while it was read */
+            past_begins(f, &stand->after, lesser(f->past_upto_n, stand->upto_n), REBASE_LOST);
+            break;
+        }
         f->last = stand->after;
-        f->lost = true;
+        f->rebase = REBASE_LOST;
         past_ends(f);
         break;
     case STAND_LOST_TAIL:
-        /* A past that is not over was given to nobody. */
-        lost = f->past ? f->lost : !tell_gone(f, stand->common_n);
+        /* A past that is not over was given to nobody, unless it was told again. */
+        if (!f->past)
+            rebase = tell_gone(f, stand->common_n) ? REBASE_TAIL : REBASE_LOST;
+        if ((f->past && f->reload) || stand->after.n > stand->common_n)
+            rebase = REBASE_LOST; /* also what was between and is trimmed */
         f->reload = true;
-        past_begins(f, &stand->after, stand->common_n, lost);
+        past_begins(f, &stand->after, stand->common_n, rebase);
         break;
     }
     return 0;

@@ -13,9 +13,9 @@ struct follow {
     void *owner;
     int64_t started_wall_ms;
     /* private */
-    bool past;   /* entries are history only, until past_upto_n at the latest */
-    bool reload; /* all of them up to there */
-    bool lost;   /* for the hubs, when the past is over */
+    bool past;               /* entries are history only, until past_upto_n at the latest */
+    bool reload;             /* all of them up to there */
+    enum rebase_kind rebase; /* for the hubs, when the past is over */
     uint64_t past_upto_n;
     struct position last; /* the last entry; its epoch is the stream's */
 };

@@ -10,6 +10,16 @@
 #include "node/bus.h"
 #include "node/node_private.h"
 
+/* Until it meets Redis, what it delivers alone is behind no place that another instance knows, nor
+ * this one after a restart. */
+static void begin_apart(struct node *node)
+{
+    struct position head = {0};
+
+    random_kernel.fill(random_kernel.owner, &head.check, sizeof head.check);
+    history_reset(node->history, &head);
+}
+
 static int make_parts(struct node *node)
 {
     const struct settings *settings = node->settings;
@@ -38,6 +48,8 @@ static int make_parts(struct node *node)
     r = history_new(&node->history, epoch, &limits, seed);
     if (r < 0)
         return r;
+    if (!alone)
+        begin_apart(node);
     return alone ? broker_memory_new(&node->broker, epoch, settings->dedupe_ms, seed, &port)
                  : redis_bus_new(node);
 }
@@ -92,6 +104,11 @@ static bool admit(void *owner)
     return false;
 }
 
+static uint64_t stream_n(void *owner)
+{
+    return atomic_load(&((struct node_hub *)owner)->node->bus.told_n);
+}
+
 static void leave(void *owner)
 {
     atomic_fetch_sub_explicit(&((struct node_hub *)owner)->node->admitted, 1, memory_order_relaxed);
@@ -108,6 +125,8 @@ int node_attach(struct node *node, struct mailbox *mailbox, struct hub **ret)
         port.join = seats_join;
         port.part = seats_part;
     }
+    if (bytes_present(node->settings->redis_url))
+        port.stream_n = stream_n;
     *hub = (struct node_hub){.node = node, .index = node->hubs_count, .mailbox = mailbox};
     r = hub_new(&hub->hub, hub->index, &node->hub_settings, node->issuers, &port, &random_kernel,
                 history_head(node->history), node->now);

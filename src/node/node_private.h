@@ -25,8 +25,8 @@ struct node_hub {
     struct hub *hub; /* the loop's thread only */
     struct mailbox *mailbox;
     struct latency latency; /* written by the loop's thread */
-    struct note bus_note;   /* looks what the bus is now (bus_state.c) */
-    atomic_bool bus_noted;  /* and is on its way */
+    struct note bus_note;   /* says what the bus is now (bus_state.c) */
+    atomic_uint bus_noted;  /* what that says, while it is on its way */
 };
 
 /* What hubs and statistics are told of a bus that can be away; written by the bus thread. */

@@ -206,6 +206,11 @@ static int reserve(void *owner, size_t count)
     return r < 0 ? r : deliveries_reserve(node, 3 * count + 2 * broadcast_waiting(node->broadcast));
 }
 
+static void withdrawn(void *owner, const struct fence *fence)
+{
+    bus_add_fence(owner, fence);
+}
+
 static void answered(void *owner, void *asker, const struct degraded_answer *answer)
 {
     struct node *node = owner;
@@ -230,9 +235,6 @@ void redis_bus_publish(struct node *node, struct publication *publication)
 
     if (is_control) /* its answer tells how many connections it closed */
         publication_wait(node, publication);
-    for (unsigned i = 0; i < publication->count; i++)
-        if (publication->events[i]->has_fence)
-            bus_add_fence(node, &publication->events[i]->fence);
     r = degraded_publish(node->degraded, publication->events, publication->count, publication,
                          node->now, &publication->failed_index);
     if (r == 0) /* it may be gone already */
@@ -352,10 +354,12 @@ int redis_bus_start(struct node *node)
     struct degraded_settings settings = {
         .deadline_ms = node->settings->bus_deadline_ms,
         .isolation_ms = node->settings->max_isolation_ms,
+        .dedupe_ms = node->settings->dedupe_ms,
         .bytes_max = BUS_OUTBOX_BYTES_MAX,
     };
     struct degraded_port port = {
         .reserve = reserve,
+        .withdrawn = withdrawn,
         .answered = answered,
         .changed = changed,
         .isolate = isolate,
@@ -421,6 +425,8 @@ int64_t redis_bus_advance(struct node *node)
     count(&node->bus.caught_up, stats.caught_up);
     count(&node->bus.reconnects, stats.reconnects > 0 ? stats.reconnects - 1 : 0);
     count(&node->bus.outages, stats.outages);
+    count(&node->dedupe_ids, stats.ids);
+    count(&node->dedupe_bytes, stats.ids_bytes);
     return broker_ms < due_ms ? broker_ms : due_ms;
 }
 

@@ -23,7 +23,8 @@ class Instance:
     """One attached instance: its generation and epoch go with every batch."""
 
     def __init__(self, redis, name="one", prefix="", maxlen=100000, age_ms=0, dedupe_ms=600000):
-        self.redis, self.maxlen, self.age_ms, self.dedupe_ms = redis, maxlen, age_ms, dedupe_ms
+        self.redis, self.name, self.maxlen, self.age_ms, self.dedupe_ms = (
+            redis, name, maxlen, age_ms, dedupe_ms)
         self.scripts = {path.stem: redis.register_script(path.read_text())
                         for path in SCRIPTS.glob("*.lua")}
         self.stream = f"{prefix}rbac:events"
@@ -44,10 +45,12 @@ class Instance:
         keys = [self.stream, self.epoch_key, self.fences, self.writer,
                 *(f"{self.ids}{b}" for b in (bucket, bucket - 1, bucket + 1))]
         given_count = sum("g" in e[0] for e in events)
-        return self.scripts["publish"](
+        answer = self.scripts["publish"](
             keys, [generation or self.generation, self.epoch, self.stream, self.maxlen, self.age_ms,
-                   now, self.dedupe_ms, 86400000, given_count,
+                   now, self.dedupe_ms, 86400000, f"{self.name}:{self.generation}", given_count,
                    *(word for e in events for word in e)])
+        # A doubled event's "n w" as -n.
+        return [-int(n.split()[0]) if isinstance(n, bytes) else n for n in answer]
 
     def entries(self):
         return [(id.decode(), fields) for id, fields in self.redis.xrange(self.stream)]

@@ -296,3 +296,39 @@ def test_a_slow_line_is_no_reason_to_fall(one, start, redis_server):
     slow.wait_entry(2600)
     assert not [said for said in slow.said[slow.said.index("ready"):] if said.startswith("away")]
     line.stop()
+
+
+def test_an_id_that_was_published_again_over_a_lost_tail_is_not_ours(one, redis_server):
+    one.answer(one.publish("a"))
+    one.answer(one.publish("b", given=True))
+    one.answer(one.publish("g", given=True))
+    one.wait_entry(3)
+    # The server comes back without b and g; d is stored, and g is published once more.
+    pipeline = redis_server.client().pipeline()
+    pipeline.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+    pipeline.xdel("rbac:events", "2-0", "3-0")
+    pipeline.execute_command("XSETID", "rbac:events", "1-0")
+    for n, id in ((2, "d"), (3, "g")):
+        pipeline.xadd("rbac:events", {"v": 1, "id": id, "tenant": "t", "w": "two:1"}, id=f"{n}-0")
+    pipeline.execute()
+    one.wait(r"stand lost_tail \S+ 0 1 3")
+    one.ready()
+    assert [e[0] for e in one.entries().values()] == ["a", "d", "g"]
+
+
+def test_a_doubled_id_is_answered_with_the_place_of_its_first_storing(one, start):
+    first = one.publish("a", given=True)
+    one.answer(first)
+    two = start("two")
+    two.ready()
+    again = two.publish("a", given=True)
+    assert two.answer(again) == [-1]
+    assert two.checks(again) == one.checks(first)
+
+
+def test_fences_that_are_written_back_reach_who_is_attached(one, start):
+    two = start("two")
+    two.ready()
+    one.tell("fence", "bob", 1000)
+    two.wait("fence bob 0  1000")
+    two.wait("fences_end")

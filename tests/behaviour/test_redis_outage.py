@@ -117,6 +117,19 @@ async def test_what_came_back_is_told_to_who_resumes_from_before_the_outage(flee
     await close_all([moved, fresh])
 
 
+async def test_a_position_of_an_instance_that_never_met_redis_is_good_there_alone(
+        launch, redis_server):
+    redis_server.kill()
+    here, other = [launch({"REDIS_URL": redis_server.url}) for _ in range(2)]
+    client = await join(here, "u", "t")
+    position = client.position or client.frames[0]["position"]
+    await client.close()
+    for server, resumed in ((here, True), (other, False)):
+        back = await join(server, "u", "t", position=position)
+        assert back.frames[0]["resumed"] is resumed
+        await back.close()
+
+
 async def test_it_was_never_there_at_the_start(launch, redis_server):
     redis_server.kill()
     server = launch({"REDIS_URL": redis_server.url})
@@ -176,7 +189,7 @@ REFUSING = {
     "full": (lambda c: c.config_set("maxmemory", "1"), lambda c: c.config_set("maxmemory", "0"),
              "OOM"),
     "a replica": (lambda c: c.execute_command("REPLICAOF", "127.0.0.1", "1"),
-                  lambda c: c.execute_command("REPLICAOF", "NO", "ONE"), "READONLY"),
+                  lambda c: c.execute_command("REPLICAOF", "NO", "ONE"), "READONLY|UNBLOCKED"),
     "without permission": (
         lambda c: c.execute_command("ACL", "SETUSER", "default", "-xadd", "-evalsha", "-eval"),
         lambda c: c.execute_command("ACL", "SETUSER", "default", "+@all"), "NOPERM|NOAUTH"),

@@ -44,7 +44,8 @@ def test_an_entry_has_the_fields_that_others_read(instance):
                      given("b", without=True, tenant="acme"))
     assert instance.entries()[0][1] == {
         b"v": b"1", b"n": b"1", b"id": b"a", b"tenant": b"acme", b"user": b"ann", b"target": b"",
-        b"type": b"user_updated", b"by": b"pub", b"t": b"77", b"json": b'{"x":1}'}
+        b"type": b"user_updated", b"by": b"pub", b"t": b"77",
+        b"w": b"one:1", b"json": b'{"x":1}'}
     second = instance.entries()[1][1]
     assert second[b"given"] == b"1" and second[b"fx"] == b"0"
 
@@ -153,7 +154,7 @@ def test_attach_tells_where_the_stream_stands(instance):
     assert instance.attach()[:3] == [b"00000000000000e1", 0, 0]
     instance.publish(event("a", "acme"), event("b"))
     assert instance.attach("00000000000000e9", last_n=1)[0:3] == [b"00000000000000e1", 2, 1]
-    assert instance.attach(last_n=1)[4:] == [b"a", b"acme"]
+    assert instance.attach(last_n=1)[4:] == [b"a", b"acme", b"one:2"]
     assert len(instance.attach(last_n=3)) == 4
     instance.redis.xtrim(instance.stream, minid="2-0", approximate=False)
     assert instance.attach(last_n=1)[2:3] == [2] and len(instance.attach(last_n=1)) == 4
@@ -196,10 +197,12 @@ def test_another_epoch_begins_once(instance):
 
 def test_fences_are_written_back_and_expire(instance):
     def call(name, *words):
-        return instance.scripts[name]([instance.fences], words)
+        return instance.scripts[name]([instance.fences, instance.epoch_key], words)
 
     assert call("fences", "a", 100, "b", 200) == 2
     assert call("fences", "a", 50, "b", 300) == 1
+    assert call("fences", "a", 100, "b", 250) == 0
+    assert instance.redis.hget(instance.epoch_key, "fences") == b"2"
     assert call("fences_expire", 250, "a", "b", "gone") == 1
     assert instance.redis.hgetall(instance.fences) == {b"b": b"300"}
 

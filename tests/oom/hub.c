@@ -407,7 +407,8 @@ void hub_scenarios(void)
     for (uint64_t n = 1; n <= EVENTS; n++) {
         struct event *event = event_make(texts[n - 1]);
 
-        entries[n] = (struct entry){event, n, position_check(1, n, event->tenant, event->id), 0};
+        entries[n] =
+            (struct entry){event, n, position_check(1, n, event->tenant, event->id, BYTES("")), 0};
     }
     oom_repeat("hub", INJECT_ALLOC, 0, run_hub);
     oom_repeat("broker", INJECT_ALLOC, 0, run_broker);

@@ -123,7 +123,7 @@ static void on_gone(void *owner, unsigned hub, const struct entry *entry)
 }
 
 static void on_rebase(void *owner, unsigned hub, const struct position *head,
-                      bool lost __attribute__((unused)))
+                      enum rebase_kind kind __attribute__((unused)))
 {
     world_fail(owner, "hub %u is to go on at %llu", hub, (unsigned long long)head->n);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_front.c: loops of a host come and go, connect, say, take and publish while the core delivers. */
+/* test_front.c: loops of a host come and go, connect, take and publish while the core delivers. */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>

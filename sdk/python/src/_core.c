@@ -13,8 +13,7 @@ PyObject *core_raise(int code, const char *problem)
 
     if (code == MCP_AUTH_E_NOMEM)
         return PyErr_NoMemory();
-    value = Py_BuildValue("(is)", code,
-                          problem && *problem ? problem : mcp_auth_strerror(code));
+    value = Py_BuildValue("(is)", code, problem && *problem ? problem : mcp_auth_strerror(code));
     if (value)
         PyErr_SetObject(core_types.error, value);
     Py_XDECREF(value);

@@ -24,22 +24,19 @@ extern struct core_types core_types;
 extern unsigned core_generation;
 
 typedef struct {
-    PyObject_HEAD
-    struct front *front; /* NULL once freed */
+    PyObject_HEAD struct front *front; /* NULL once freed */
     unsigned generation;
 } core_front;
 
 typedef struct {
-    PyObject_HEAD
-    core_front *front;
+    PyObject_HEAD core_front *front;
     struct front_loop *loop; /* NULL once closed */
     PyObject *pending;       /* {number: object} of the questions not answered yet */
     unsigned long long next_number;
 } core_loop;
 
 typedef struct {
-    PyObject_HEAD
-    core_loop *loop;
+    PyObject_HEAD core_loop *loop;
     struct front_conn *conn; /* NULL once disconnected */
     PyObject *host;          /* what front_take tells: see core_loop_take */
 } core_connection;
@@ -66,6 +63,9 @@ void core_log_install(void);
 
 /* The rows of a type's tables; the function has another type than ISO C lets a void pointer hold,
  * which POSIX allows. */
-#define CORE_SLOT(slot, function) {(slot), (void *)(function)}
+#define CORE_SLOT(slot, function)  \
+    {                              \
+        (slot), (void *)(function) \
+    }
 
 #endif

@@ -91,9 +91,12 @@ static int make_front(struct front **ret, const char *file, char *const *environ
     mcp_auth_options *options = NULL;
     int r = mcp_auth_options_new(&options);
 
-    if (r == 0)
-        r = load_options(options, file, environment, pairs, problems);
-    if (r == 0)
+    if (r < 0)
+        return r;
+    r = load_options(options, file, environment, pairs, problems);
+    if (r < 0) /* say in one round what else is wrong */
+        (void)!mcp_auth_options_check(options, 1, keep_problem, problems);
+    else
         r = front_new(ret, options, keep_problem, problems);
     mcp_auth_options_free(options);
     return r;
@@ -259,8 +262,9 @@ static PyObject *question_end(struct question *question, int r)
 }
 
 static const char *const member_names[] = {
-    "event_type", "id",          "message", "security_level", "user_id",    "user_name", "target_user_id",
-    "resource",   "resource_id", "action",  "role_name",      "permission", "tenant_id", "data",
+    "event_type",     "id",       "message",     "security_level", "user_id",   "user_name",
+    "target_user_id", "resource", "resource_id", "action",         "role_name", "permission",
+    "tenant_id",      "data",
 };
 #define MEMBERS (sizeof member_names / sizeof *member_names)
 
@@ -268,10 +272,10 @@ static const char *const member_names[] = {
 static int event_of(mcp_auth_event *event, PyObject *tuple, PyObject *held[MEMBERS])
 {
     const char **members[MEMBERS] = {
-        &event->event_type, &event->id,          &event->message, &event->security_level,
-        &event->user_id,    &event->user_name,   &event->target_user_id,
-        &event->resource,   &event->resource_id, &event->action,  &event->role_name,
-        &event->permission, &event->tenant_id,   &event->data,
+        &event->event_type,  &event->id,        &event->message,        &event->security_level,
+        &event->user_id,     &event->user_name, &event->target_user_id, &event->resource,
+        &event->resource_id, &event->action,    &event->role_name,      &event->permission,
+        &event->tenant_id,   &event->data,
     };
 
     event->size = sizeof *event;
@@ -376,7 +380,10 @@ static int put_count(PyObject *dict, const char *name, unsigned long long count)
     return r;
 }
 
-#define COUNT(name) {#name, stats.name}
+#define COUNT(name)       \
+    {                     \
+#name, stats.name \
+    }
 
 static PyObject *front_stats_(PyObject *object, PyObject *nothing)
 {
@@ -392,13 +399,27 @@ static PyObject *front_stats_(PyObject *object, PyObject *nothing)
         const char *name;
         unsigned long long count;
     } counts[] = {
-        COUNT(active_connections), COUNT(waiting_connections),     COUNT(total_connections),
-        COUNT(total_messages_sent), COUNT(total_messages_received), COUNT(auth_failures),
-        COUNT(sign_ins),           COUNT(renewals),                COUNT(resumes),
-        COUNT(resumes_lost),       COUNT(events_published),        COUNT(events_duplicate),
-        COUNT(publish_refused),    COUNT(security_events),         COUNT(effects),
-        COUNT(scope_changes),      COUNT(fences),                  COUNT(history_events),
-        COUNT(history_bytes),      COUNT(frame_log_bytes),         COUNT(backlog),
+        COUNT(active_connections),
+        COUNT(waiting_connections),
+        COUNT(total_connections),
+        COUNT(total_messages_sent),
+        COUNT(total_messages_received),
+        COUNT(auth_failures),
+        COUNT(sign_ins),
+        COUNT(renewals),
+        COUNT(resumes),
+        COUNT(resumes_lost),
+        COUNT(events_published),
+        COUNT(events_duplicate),
+        COUNT(publish_refused),
+        COUNT(security_events),
+        COUNT(effects),
+        COUNT(scope_changes),
+        COUNT(fences),
+        COUNT(history_events),
+        COUNT(history_bytes),
+        COUNT(frame_log_bytes),
+        COUNT(backlog),
         COUNT(backlog_bytes),
     };
     for (size_t i = 0; i < sizeof counts / sizeof *counts && dict; i++)
@@ -458,8 +479,7 @@ static PyMethodDef front_methods[] = {
     {"publish", front_publish_, METH_VARARGS, "(event tuple, loop, host)"},
     {"revoke", front_revoke_, METH_VARARGS, "(json, loop, host)"},
     {"disconnect_user", front_disconnect_user_, METH_VARARGS, "(user, json, loop, host)"},
-    {"connections", front_connections_, METH_VARARGS,
-     "(tenant, user, limit, after, loop, host)"},
+    {"connections", front_connections_, METH_VARARGS, "(tenant, user, limit, after, loop, host)"},
     {"stats", front_stats_, METH_NOARGS, "The counters."},
     {"limits", front_limits_, METH_NOARGS, "The limits in force."},
     {"set_limits", front_set_limits_, METH_VARARGS, "Others, effective at once."},

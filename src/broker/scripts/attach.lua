@@ -5,8 +5,8 @@
 -- ARGV  1 epoch to begin with if there is none  2 shards this instance believes in
 --       3 the number it has already, 0: none    4 generation, higher at every attach
 --       5 ms for which that is remembered
--- gives {epoch, n, first n (0: the stream is empty), entries removed, id and tenant at ARGV 3}, or
--- the errors STALE and SHARDS.
+-- gives {epoch, n, first n (0: the stream is empty), entries removed, id, tenant and w at ARGV 3},
+-- or the errors STALE and SHARDS.
 --
 -- A command that was sent before a freeze may be run after it. It carries the generation of its
 -- connection, and this raises what is stored, so it is refused then. So is an attach that was stuck
@@ -61,14 +61,10 @@ if ARGV[3] ~= '0' then
 end
 local reply = {epoch, n, first and number_of(first) or 0, removed}
 if at then
-    local id, tenant = '', ''
+    local fields = {}
     for i = 1, #at[2], 2 do
-        if at[2][i] == 'id' then
-            id = at[2][i + 1]
-        elseif at[2][i] == 'tenant' then
-            tenant = at[2][i + 1]
-        end
+        fields[at[2][i]] = at[2][i + 1]
     end
-    reply[5], reply[6] = id, tenant
+    reply[5], reply[6], reply[7] = fields.id or '', fields.tenant or '', fields.w or ''
 end
 return reply

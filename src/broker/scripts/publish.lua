@@ -5,16 +5,17 @@
 -- ARGV  1 generation  2 epoch, both as attached  3 channel  4 entries to keep
 --       5 ms to keep them, 0: ever  6 now, ms  7 dedupe window, ms
 --       8 ms for which the generation is remembered
---       9 how many events have a given id, then for each event:
+--       9 w: by whom and in which attach this is stored
+--       10 how many events have a given id, then for each event:
 --       marks, id, tenant, user, target, type, by, t, json, [fingerprint if marks have g],
 --       [the fence's field and value if they have f]
 --       marks: g given id  f fence  x without effects  c control entry: not for the channel
--- gives {-1, n...}, a doubled event's first n negative; or {index} of the first event (from 0)
--- whose id is there with another body, and nothing is stored; or the error STALE.
+-- gives {-1, n...}, for a doubled event the text "n w" of its first storing; or {index} of the first
+-- event (from 0) whose id is there with another body, and nothing is stored; or the error STALE.
 local call, format = redis.call, string.format
 local stream, epoch_key, fences = KEYS[1], KEYS[2], KEYS[3]
-local channel, maxlen, argc = ARGV[3], ARGV[4], #ARGV
-local FIRST = 10
+local channel, maxlen, w, argc = ARGV[3], ARGV[4], ARGV[9], #ARGV
+local FIRST = 11
 
 local stored = call('HMGET', epoch_key, 'epoch', 'n')
 local n = tonumber(stored[2])
@@ -31,10 +32,10 @@ local function size_of(marks)
         + (string.find(marks, 'f', 1, true) and 2 or 0)
 end
 
--- The given ids, looked up all together: three calls a batch. known[field] = {n, fingerprint}, n
--- false for one that comes first in this batch.
+-- The given ids, looked up all together: three calls a batch. known[field] = {n, fingerprint, w},
+-- n false for one that comes first in this batch.
 local known, fresh
-if ARGV[9] ~= '0' then
+if ARGV[10] ~= '0' then
     local fields, oldest = {}, tonumber(ARGV[6]) - tonumber(ARGV[7])
     local at, index = FIRST, 0
     known, fresh = {}, {}
@@ -48,9 +49,9 @@ if ARGV[9] ~= '0' then
         local values = call('HMGET', KEYS[bucket], unpack(fields))
         for i = 1, #fields do
             if values[i] then
-                local first, fingerprint, t = string.match(values[i], '^(%d+):([^:]*):(%d+)$')
+                local first, fingerprint, t, by = string.match(values[i], '^(%d+):([^:]*):(%d+):(.*)$')
                 if first and tonumber(t) >= oldest then
-                    known[fields[i]] = {tonumber(first), fingerprint}
+                    known[fields[i]] = {tonumber(first), fingerprint, by}
                 end
             end
         end
@@ -61,7 +62,7 @@ if ARGV[9] ~= '0' then
             local field, fingerprint = ARGV[at + 2] .. '\31' .. ARGV[at + 1], ARGV[at + 9]
             local before = known[field]
             if not before then
-                known[field] = {false, fingerprint}
+                known[field] = {false, fingerprint, w}
             elseif before[2] ~= fingerprint then
                 return {index}
             end
@@ -73,7 +74,8 @@ end
 local function store(number, at, ...)
     call('XADD', stream, 'MAXLEN', '~', maxlen, number .. '-0', 'v', '1', 'n', number,
         'id', ARGV[at + 1], 'tenant', ARGV[at + 2], 'user', ARGV[at + 3], 'target', ARGV[at + 4],
-        'type', ARGV[at + 5], 'by', ARGV[at + 6], 't', ARGV[at + 7], 'json', ARGV[at + 8], ...)
+        'type', ARGV[at + 5], 'by', ARGV[at + 6], 't', ARGV[at + 7], 'w', w,
+        'json', ARGV[at + 8], ...)
 end
 
 local function withdraw(field, value)
@@ -93,7 +95,7 @@ while at <= argc do
         end
     end
     if before and before[1] then
-        reply[#reply + 1] = -before[1]
+        reply[#reply + 1] = format('%.0f %s', before[1], before[3])
     else
         n = n + 1
         local number = format('%.0f', n)
@@ -101,7 +103,7 @@ while at <= argc do
         if before then
             before[1] = n
             fresh[#fresh + 1] = ARGV[at + 2] .. '\31' .. ARGV[at + 1]
-            fresh[#fresh + 1] = number .. ':' .. before[2] .. ':' .. ARGV[6]
+            fresh[#fresh + 1] = number .. ':' .. before[2] .. ':' .. ARGV[6] .. ':' .. w
             if without then
                 store(number, at, 'given', '1', 'fx', '0')
             else

@@ -90,7 +90,7 @@ static enum publish_outcome publish(struct sample sample, int64_t wall_ms)
     CHECK_EQ(bus.at.epoch, EPOCH);
     if (bus.answered[0].outcome == PUBLISH_TAKEN) {
         CHECK(bus.event == event);
-        CHECK_EQ(bus.check, position_check(EPOCH, bus.n, event->tenant, event->id));
+        CHECK_EQ(bus.check, position_check(EPOCH, bus.n, event->tenant, event->id, BYTES("")));
     }
     event_unref(event);
     return bus.answered[0].outcome;

@@ -57,8 +57,8 @@ TEST(a_loop_that_goes_takes_its_sessions_with_it_and_no_others)
     host_end();
 }
 
-/* What the host made of a text is let go of by whoever is last, be it the freeing of a loop that had
- * not looked at it, and in the host's own threads only. */
+/* What the host made of a text is let go of by whoever is last, be it the freeing of a loop that
+ * had not looked at it, and in the host's own threads only. */
 TEST(the_hosts_object_of_a_text_is_released_once)
 {
     struct front_loop *other;

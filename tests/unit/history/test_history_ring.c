@@ -308,6 +308,7 @@ TEST(a_reset_forgets_all_and_goes_on_behind_the_new_head)
     history_reset(history, &head);
     CHECK_EQ(history_count(history), 0);
     CHECK_EQ(history_bytes(history), 0);
+    CHECK_EQ(locate(history, EPOCH + 1, 500, check_of(501)), HISTORY_LOST);
     CHECK_EQ(history_count_after(history, &query), 0);
     CHECK_EQ(locate(history, EPOCH, 100, check_of(100)), HISTORY_LOST);
     CHECK_EQ(locate(history, EPOCH + 1, 500, check_of(500)), HISTORY_HERE);

@@ -80,11 +80,17 @@ void stage_init(struct stage *stage)
     keyring_unref(keys);
 }
 
+static uint64_t port_stream_n(void *owner)
+{
+    return ((struct stage *)owner)->past_n;
+}
+
 void stage_start(struct stage *stage)
 {
     struct hub_port port = {.resume = port_resume,
                             .admit = port_admit,
                             .leave = port_leave,
+                            .stream_n = port_stream_n,
                             .owner = stage};
 
     CHECK_EQ(hub_new(&stage->hub, 3, &stage->settings, stage->issuers, &port, &stage->random,
@@ -168,7 +174,8 @@ uint64_t stage_append(struct stage *stage, struct sample sample)
         sample.time_ms = stage->now.wall_ms;
     entry->event = sample_event(sample);
     entry->n = n;
-    entry->check = position_check(STAGE_EPOCH, n, entry->event->tenant, entry->event->id);
+    entry->check =
+        position_check(STAGE_EPOCH, n, entry->event->tenant, entry->event->id, BYTES(""));
     stage->past_n = n;
     return n;
 }

@@ -27,7 +27,8 @@ uint64_t stage_come_back(struct stage *stage, uint64_t serial)
     *entry = stage->alone[serial];
     event_ref(entry->event);
     entry->n = stage->past_n;
-    entry->check = position_check(STAGE_EPOCH, entry->n, entry->event->tenant, entry->event->id);
+    entry->check =
+        position_check(STAGE_EPOCH, entry->n, entry->event->tenant, entry->event->id, BYTES(""));
     hub_announce(stage->hub, entry);
     return entry->n;
 }

@@ -88,6 +88,58 @@ TEST(a_place_that_turns_out_never_to_exist_closes_4302)
     end();
 }
 
+/* Up to here, and no further. */
+static void shrink(uint64_t n)
+{
+    while (stage.past_n > n)
+        event_unref(stage.past[stage.past_n--].event);
+}
+
+TEST(a_place_that_the_stream_does_not_come_to_is_given_up_after_a_while)
+{
+    static const enum session_kind kinds[] = {SESSION_CONTROL, SESSION_PLAIN};
+
+    for (unsigned i = 0; i < ARRAY_COUNT(kinds); i++) {
+        begin();
+        hub_bus_state(stage.hub, BUS_DEGRADED);
+        come(kinds[i]);
+        CHECK(kinds[i] == SESSION_PLAIN || client_reads(&client, "auth_ok", "\"resumed\":true"));
+        stage_advance(&stage, 20000);
+        shrink(2); /* they were in the tail that is lost */
+        hub_bus_state(stage.hub, BUS_OK);
+        CHECK(hub_deadline(stage.hub) <= stage.now.mono_ms + 5000);
+        stage_advance(&stage, 4999);
+        CHECK_EQ(stage_publish(&stage, news), 3); /* at one of the places that the client has had */
+        CHECK(client.session->state == SESSION_LIVE);
+        stage_advance(&stage, 1);
+        CHECK(kinds[i] == SESSION_CONTROL ? client_closed(&client, CLOSE_EPOCH_CHANGED)
+                                          : client_quiet(&client));
+        if (kinds[i] == SESSION_PLAIN) {
+            stage_publish(&stage, news);
+            CHECK(client_reads_event(&client, 4) && client_quiet(&client));
+        }
+        end();
+    }
+}
+
+TEST(a_place_that_the_stream_has_is_waited_for_and_so_is_a_new_one)
+{
+    begin();
+    come(SESSION_CONTROL);
+    CHECK(client_reads(&client, "auth_ok", "\"resumed\":true"));
+    stage_advance(&stage, 6000); /* this instance is late by that */
+    CHECK(client.session->state == SESSION_LIVE);
+    client_gone(&client);
+    ask(SESSION_CONTROL, asked);
+    stage_answer_with(&stage, RESUME_AHEAD);
+    shrink(2);
+    stage_advance(&stage, 4999);
+    CHECK(client.session->state == SESSION_LIVE);
+    stage_advance(&stage, 1);
+    CHECK(client_closed(&client, CLOSE_EPOCH_CHANGED));
+    end();
+}
+
 TEST(a_plain_client_at_such_a_place_stays_and_goes_on_from_there)
 {
     begin();

@@ -33,7 +33,8 @@ static int control(enum event_control what, const char *user, const char *token_
 
     CHECK_EQ(event_new_control(&entry->event, &fields, BYTES("{}")), 0);
     entry->n = n;
-    entry->check = position_check(STAGE_EPOCH, n, entry->event->tenant, entry->event->id);
+    entry->check =
+        position_check(STAGE_EPOCH, n, entry->event->tenant, entry->event->id, BYTES(""));
     stage.past_n = n;
     closed = hub_effect(stage.hub, entry->event);
     return closed;

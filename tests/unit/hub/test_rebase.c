@@ -26,9 +26,9 @@ static void resume_from(enum session_kind kind, uint64_t n)
     client_auth(&client, stage_token_for(&stage, "ann", NULL), stage_position(&stage, n));
 }
 
-static void rebase(uint64_t epoch, uint64_t n, bool lost)
+static void rebase(uint64_t epoch, uint64_t n, enum rebase_kind kind)
 {
-    hub_rebase(stage.hub, &(struct position){epoch, n, n ? 77 : 0}, lost);
+    hub_rebase(stage.hub, &(struct position){epoch, n, n ? 77 : 0}, kind);
 }
 
 /* What stands behind the new head, of the new epoch. */
@@ -52,7 +52,7 @@ TEST(without_loss_all_stay_and_go_on_behind_the_new_head)
 
     begin(3);
     both_sign_in();
-    rebase(STAGE_EPOCH + 1, 2, false);
+    rebase(STAGE_EPOCH + 1, 2, REBASE_TAIL);
     CHECK(client_quiet(&client) && client_quiet(&plain));
     announce(3);
     position_write(&(struct position){STAGE_EPOCH + 1, 3, 78}, text);
@@ -66,7 +66,7 @@ TEST(a_loss_closes_session_clients_4302_and_plain_ones_stay)
 {
     begin(3);
     both_sign_in();
-    rebase(STAGE_EPOCH, 9, true);
+    rebase(STAGE_EPOCH, 9, REBASE_LOST);
     CHECK(client_reads(&client, "closing", "\"code\":4302"));
     CHECK(client_closed(&client, CLOSE_EPOCH_CHANGED) && client_quiet(&plain));
     announce(10);
@@ -97,7 +97,7 @@ TEST(what_was_had_before_says_nothing_of_the_numbers_after)
     resume_from(SESSION_CONTROL, 8);
     stage_answer(&stage, 64);
     CHECK(client_reads(&client, "auth_ok", NULL) && client_reads_event(&client, 9));
-    rebase(STAGE_EPOCH + 1, 2, false);
+    rebase(STAGE_EPOCH + 1, 2, REBASE_TAIL);
     announce(3);
     CHECK(client_reads(&client, "event", NULL) && client_quiet(&client));
     end();
@@ -111,9 +111,10 @@ TEST(a_catch_up_of_the_same_epoch_asks_again)
     resume_from(SESSION_CONTROL, 1);
     before = stage.asked;
     stage.past[5] = (struct entry){sample_event(news), 5, 0, 0};
-    stage.past[5].check = position_check(STAGE_EPOCH, 5, BYTES(""), stage.past[5].event->id);
+    stage.past[5].check =
+        position_check(STAGE_EPOCH, 5, BYTES(""), stage.past[5].event->id, BYTES(""));
     stage.past_n = 5;
-    hub_rebase(stage.hub, &(struct position){STAGE_EPOCH, 5, stage.past[5].check}, false);
+    hub_rebase(stage.hub, &(struct position){STAGE_EPOCH, 5, stage.past[5].check}, REBASE_TAIL);
     CHECK_EQ(stage.asked_count, 2);
     CHECK(stage.asked.request.first && stage.asked.request.serial != before.request.serial);
     stage_answer(&stage, 64);
@@ -131,7 +132,7 @@ TEST(an_answer_that_waits_for_the_rebase_is_asked_for_again_by_it)
     stage_answer_with(&stage, RESUME_REBASE);
     CHECK(client_quiet(&client) && client.session->state == SESSION_CATCHUP);
     CHECK_EQ(stage.asked_count, 1);
-    hub_rebase(stage.hub, &(struct position){STAGE_EPOCH, 4, stage.past[4].check}, false);
+    hub_rebase(stage.hub, &(struct position){STAGE_EPOCH, 4, stage.past[4].check}, REBASE_FIRST);
     CHECK_EQ(stage.asked_count, 2);
     stage_answer(&stage, 64);
     CHECK(client_reads(&client, "auth_ok", "\"resumed\":true") && client_reads_event(&client, 2));
@@ -142,7 +143,7 @@ TEST(a_catch_up_of_another_epoch_begins_anew_or_closes_4302)
 {
     begin(4);
     resume_from(SESSION_CONTROL, 1); /* nothing was promised yet */
-    rebase(STAGE_EPOCH + 1, 2, false);
+    rebase(STAGE_EPOCH + 1, 2, REBASE_TAIL);
     CHECK(client_reads(&client, "auth_ok", "\"resumed\":false") && client_quiet(&client));
     CHECK(client.session->state == SESSION_LIVE);
     end();
@@ -150,7 +151,7 @@ TEST(a_catch_up_of_another_epoch_begins_anew_or_closes_4302)
     begin(4);
     resume_from(SESSION_CONTROL, 1);
     stage_answer(&stage, 1);
-    rebase(STAGE_EPOCH + 1, 2, false);
+    rebase(STAGE_EPOCH + 1, 2, REBASE_TAIL);
     CHECK(client_reads(&client, "auth_ok", "\"resumed\":true") && client_reads_event(&client, 2));
     CHECK(client_reads(&client, "closing", "\"code\":4302"));
     end();
@@ -160,14 +161,14 @@ TEST(a_plain_catch_up_of_another_epoch_is_4301_at_first_and_stays_later)
 {
     begin(4);
     resume_from(SESSION_PLAIN, 1);
-    rebase(STAGE_EPOCH + 1, 2, false);
+    rebase(STAGE_EPOCH + 1, 2, REBASE_TAIL);
     CHECK(client_closed(&client, CLOSE_POSITION_LOST));
     end();
 
     begin(4);
     resume_from(SESSION_PLAIN, 1);
     stage_answer(&stage, 1);
-    rebase(STAGE_EPOCH + 1, 2, false);
+    rebase(STAGE_EPOCH + 1, 2, REBASE_TAIL);
     CHECK(client_reads_event(&client, 2) && client_quiet(&client));
     announce(3);
     CHECK(client_reads(&client, "event", NULL) && client_quiet(&client));
@@ -192,7 +193,7 @@ TEST(who_was_ahead_and_is_passed_by_catches_up_from_its_place)
     come_ahead(STAGE_EPOCH);
     stage_alone(&stage, news);
     CHECK(client_read(&client) != NULL);
-    rebase(STAGE_EPOCH, 9, true); /* what this instance has missed this client has not */
+    rebase(STAGE_EPOCH, 9, REBASE_FIRST); /* what this instance has missed this client has not */
     CHECK(stage.asked.there && !stage.asked.request.first);
     CHECK_EQ(stage.asked.request.from.n, 6);
     CHECK_EQ(stage.asked.request.from.check, 66);
@@ -219,17 +220,44 @@ TEST(who_was_ahead_and_is_passed_by_catches_up_from_its_place)
 TEST(who_is_still_ahead_stays_so)
 {
     come_ahead(STAGE_EPOCH);
-    rebase(STAGE_EPOCH, 5, true);
+    rebase(STAGE_EPOCH, 5, REBASE_FIRST);
     CHECK(client_quiet(&client));
     announce(6);
     CHECK(client_closed(&client, CLOSE_EPOCH_CHANGED)); /* another one than it had */
     end();
 }
 
+TEST(who_is_ahead_when_the_stream_lost_its_end_or_more_resumes_on_a_new_connection)
+{
+    static const enum rebase_kind kinds[] = {REBASE_TAIL, REBASE_LOST};
+
+    for (unsigned i = 0; i < ARRAY_COUNT(kinds); i++) {
+        come_ahead(STAGE_EPOCH);
+        stage_alone(&stage, news);
+        CHECK(client_read(&client) != NULL);
+        rebase(STAGE_EPOCH, 9, kinds[i]); /* the past has no mark of what it was given alone */
+        CHECK(client_reads(&client, "closing", "\"code\":4206"));
+        CHECK(client_closed(&client, CLOSE_BUS_GAP));
+        end();
+    }
+}
+
+TEST(who_catches_up_and_was_given_some_alone_resumes_on_a_new_connection_too)
+{
+    come_ahead(STAGE_EPOCH);
+    stage_alone(&stage, news);
+    CHECK(client_read(&client) != NULL);
+    rebase(STAGE_EPOCH, 9, REBASE_FIRST);
+    CHECK(client.session->state == SESSION_CATCHUP);
+    rebase(STAGE_EPOCH, 8, REBASE_TAIL);
+    CHECK(client_closed(&client, CLOSE_BUS_GAP));
+    end();
+}
+
 TEST(a_place_of_the_epoch_that_the_bus_turns_out_to_have_is_good)
 {
     come_ahead(STAGE_EPOCH + 1);
-    rebase(STAGE_EPOCH + 1, 5, false);
+    rebase(STAGE_EPOCH + 1, 5, REBASE_FIRST);
     CHECK(client_quiet(&client));
     {
         struct entry entry = {.event = sample_event(news), .n = 6, .check = 66};
@@ -246,7 +274,7 @@ TEST(a_place_of_the_epoch_that_the_bus_turns_out_to_have_is_good)
 TEST(a_place_of_another_epoch_than_the_bus_has_closes_4302)
 {
     come_ahead(STAGE_EPOCH + 1);
-    rebase(STAGE_EPOCH + 2, 5, false);
+    rebase(STAGE_EPOCH + 2, 5, REBASE_FIRST);
     CHECK(client_closed(&client, CLOSE_EPOCH_CHANGED));
     end();
 }

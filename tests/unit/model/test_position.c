@@ -8,6 +8,7 @@
 TEST(a_position_reads_back_as_written)
 {
     static const struct position rows[] = {{0, 0, 0},
+                                           {0, 0, 5}, /* of an instance apart */
                                            {1, 2, 3},
                                            {UINT64_MAX, UINT64_MAX, UINT64_MAX},
                                            {0x0123456789abcdef, 1ull << 63, 7}};
@@ -51,15 +52,16 @@ TEST(any_other_text_is_refused_and_leaves_the_result_alone)
 
 TEST(the_check_depends_on_every_part_and_on_nothing_else)
 {
-    uint64_t check = position_check(1, 2, BYTES("acme"), BYTES("e1"));
+    uint64_t check = position_check(1, 2, BYTES("acme"), BYTES("e1"), BYTES(""));
 
-    CHECK(check == position_check(1, 2, BYTES("acme"), BYTES("e1")));
-    CHECK(check != position_check(2, 2, BYTES("acme"), BYTES("e1")));
-    CHECK(check != position_check(1, 3, BYTES("acme"), BYTES("e1")));
-    CHECK(check != position_check(1, 2, BYTES("acm"), BYTES("e1")));
-    CHECK(check != position_check(1, 2, BYTES("acme"), BYTES("e2")));
-    CHECK(position_check(1, 2, BYTES("ab"), BYTES("c")) !=
-          position_check(1, 2, BYTES("a"), BYTES("bc")));
-    CHECK(position_check(1, 2, (struct bytes){0}, BYTES("c")) ==
-          position_check(1, 2, BYTES(""), BYTES("c")));
+    CHECK(check == position_check(1, 2, BYTES("acme"), BYTES("e1"), BYTES("")));
+    CHECK(check != position_check(2, 2, BYTES("acme"), BYTES("e1"), BYTES("")));
+    CHECK(check != position_check(1, 3, BYTES("acme"), BYTES("e1"), BYTES("")));
+    CHECK(check != position_check(1, 2, BYTES("acm"), BYTES("e1"), BYTES("")));
+    CHECK(check != position_check(1, 2, BYTES("acme"), BYTES("e2"), BYTES("")));
+    CHECK(check != position_check(1, 2, BYTES("acme"), BYTES("e1"), BYTES("w")));
+    CHECK(position_check(1, 2, BYTES("ab"), BYTES("c"), BYTES("")) !=
+          position_check(1, 2, BYTES("a"), BYTES("bc"), BYTES("")));
+    CHECK(position_check(1, 2, (struct bytes){0}, BYTES("c"), BYTES("")) ==
+          position_check(1, 2, BYTES(""), BYTES("c"), BYTES("")));
 }

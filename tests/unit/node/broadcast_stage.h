@@ -67,10 +67,11 @@ static inline void on_gone(void *owner, unsigned hub, const struct entry *entry)
     note(hub, 'g', entry->n);
 }
 
-static inline void on_rebase(void *owner, unsigned hub, const struct position *head, bool lost)
+static inline void on_rebase(void *owner, unsigned hub, const struct position *head,
+                             enum rebase_kind kind)
 {
     CHECK(owner == &stage);
-    note(hub, lost ? 'R' : 'r', head->n);
+    note(hub, kind == REBASE_LOST ? 'R' : 'r', head->n);
     stage.announced[hub] = stage.announced_all = head->n;
 }
 

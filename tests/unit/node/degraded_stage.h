@@ -13,6 +13,7 @@
 #define EPOCH UINT64_C(12)
 #define DEADLINE_MS 100
 #define ISOLATION_MS 5000
+#define DEDUPE_MS 60000
 #define HELD_MAX 64
 
 /* Everything that happened, in words: what was sent, told to the hub, answered. */
@@ -27,6 +28,7 @@ static struct {
     uint64_t tickets[HELD_MAX]; /* given and not answered */
     unsigned counts[HELD_MAX], tickets_count;
     uint64_t n;
+    unsigned stored; /* a test's own count */
     bool no_memory;
 } bus;
 
@@ -115,6 +117,12 @@ static inline int reserve(void *owner, size_t count)
     return bus.no_memory ? MCP_AUTH_E_NOMEM : broadcast_reserve(bus.broadcast, count);
 }
 
+static inline void on_withdrawn(void *owner, const struct fence *fence)
+{
+    (void)owner;
+    say("withdrawn:", fence->user, "");
+}
+
 static inline void on_answered(void *owner, void *asker, const struct degraded_answer *answer)
 {
     char text[48];
@@ -178,11 +186,12 @@ static inline void begin(size_t bytes_max)
                                   .forget_alone = on_forget,
                                   .announced = on_announced};
     struct degraded_port port = {.reserve = reserve,
+                                 .withdrawn = on_withdrawn,
                                  .answered = on_answered,
                                  .changed = on_changed,
                                  .isolate = on_isolate,
                                  .refused = on_refused};
-    struct degraded_settings settings = {DEADLINE_MS, ISOLATION_MS, bytes_max, {4}};
+    struct degraded_settings settings = {DEADLINE_MS, ISOLATION_MS, DEDUPE_MS, bytes_max, {4}};
     struct history_limits limits = {1000, SIZE_MAX, INT64_MAX / 4};
 
     memset(&bus, 0, sizeof bus);

@@ -123,7 +123,7 @@ TEST(forgetting_loss_and_a_new_place_wait_for_their_turn)
     broadcast_forget_alone(stage.broadcast, 1);
     broadcast_gone(stage.broadcast, history_at(stage.history, 1));
     CHECK_EQ(broadcast_at(stage.broadcast, 2)->n, 2); /* though it waits */
-    broadcast_rebase(stage.broadcast, &(struct position){EPOCH, 1, check_of(1)}, true);
+    broadcast_rebase(stage.broadcast, &(struct position){EPOCH, 1, check_of(1)}, REBASE_LOST);
     CHECK(!broadcast_at(stage.broadcast, 2));
     assert_string_equal(stage.told, "a1 ");
     ask(0, true, "ann"); /* of what it was before */
@@ -156,7 +156,7 @@ TEST(a_past_is_loaded_before_the_hubs_go_on_behind_it)
     put_past(12, 1); /* which was delivered alone, and is found there now */
     CHECK_EQ(stage.announced_all, 1);
     CHECK_EQ(broadcast_reserve(stage.broadcast, 1), 0);
-    broadcast_rebase(stage.broadcast, &last, false);
+    broadcast_rebase(stage.broadcast, &last, REBASE_FIRST);
     assert_string_equal(stage.told, "a1 f1 r12 ");
     CHECK_EQ(history_count(stage.history), 2);
     CHECK_EQ(history_head(stage.history).epoch, EPOCH + 1);

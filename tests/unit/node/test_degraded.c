@@ -67,12 +67,12 @@ TEST(a_fence_takes_effect_before_its_event_goes_to_the_bus)
 
     begin(100000);
     CHECK_EQ(publish_all("f", &fence, 1), 0);
-    CHECK_HAPPENED("enforce:f send:f");
+    CHECK_HAPPENED("withdrawn:ann enforce:f send:f");
     away();
     CHECK_HAPPENED("AWAY effect:f news:f@0/1 f=ok-alone");
     fence.id = "g";
     CHECK_EQ(publish_all("g", &fence, 1), 0);
-    CHECK_HAPPENED("enforce:g effect:g news:g@0/2 g=ok-alone");
+    CHECK_HAPPENED("withdrawn:ann enforce:g effect:g news:g@0/2 g=ok-alone");
     end();
 }
 
@@ -155,5 +155,110 @@ TEST(events_that_come_back_late_though_answers_are_quick_keep_it_degraded_for_a_
     CHECK_HAPPENED("");
     pass(1);
     CHECK_HAPPENED("BACK(1,0)");
+    end();
+}
+
+/* At every millisecond one is accepted, and the one before is stored and comes back. */
+static bool is_ok_under_steady_publishing(unsigned steps)
+{
+    struct degraded_stats stats;
+    char id[16];
+
+    for (unsigned i = 0; i < steps; i++) {
+        snprintf(id, sizeof id, "s%u", i);
+        publish(id);
+        pass(1);
+        if (bus.tickets_count > 0) {
+            unsigned count = bus.counts[0];
+
+            taken(PUBLISH_TAKEN, bus.n + 1);
+            for (unsigned k = 0; k < count; k++, bus.stored++) {
+                snprintf(id, sizeof id, "s%u", bus.stored);
+                entry(id);
+            }
+        }
+        bus.trace[0] = '\0';
+    }
+    degraded_stats(bus.degraded, &stats);
+    return stats.ok;
+}
+
+TEST(it_is_ok_again_while_publishers_never_pause)
+{
+    begin(100000);
+    away();
+    CHECK(!is_ok_under_steady_publishing(5));
+    stand(STAND_SAME);
+    ready();
+    CHECK(is_ok_under_steady_publishing(10));
+    end();
+}
+
+TEST(what_was_on_its_way_when_it_was_ok_again_is_not_given_twice)
+{
+    begin(100000);
+    away();
+    publish("a");
+    stand(STAND_SAME);
+    ready();
+    publish("b");
+    CHECK_HAPPENED("AWAY news:a@0/1 a=ok-alone send:a news:b@0/2 b=ok-alone");
+    taken(PUBLISH_TAKEN, 1);
+    CHECK_HAPPENED("send:b"); /* what waited is not back */
+    entry("a");
+    CHECK_HAPPENED("news:a@1/1 BACK(1,0)");
+    publish("c"); /* not before b, which might be refused */
+    CHECK_HAPPENED("");
+    taken(PUBLISH_TAKEN, 2);
+    CHECK_HAPPENED("send:c");
+    entry("b");
+    CHECK_HAPPENED("news:b@2/2");
+    taken(PUBLISH_TAKEN, 3);
+    entry("c");
+    CHECK_HAPPENED("news:c@3/0 c=ok@3");
+    end();
+}
+
+TEST(it_is_not_ok_while_it_does_not_give_back_what_it_took)
+{
+    begin(100000);
+    away();
+    publish("a");
+    stand(STAND_SAME);
+    ready();
+    taken(PUBLISH_TAKEN, 1);
+    publish("b");
+    taken(PUBLISH_TAKEN, 2);
+    pass(DEADLINE_MS - 1);
+    (void)happened();
+    bus.round_trip_ms = DEADLINE_MS;
+    entry("a");
+    CHECK_HAPPENED("news:a@1/1");
+    pass(1);
+    bus.round_trip_ms = 1;
+    pass(0);
+    CHECK_HAPPENED("");
+    entry("b");
+    pass(1000);
+    CHECK_HAPPENED("news:b@2/2 BACK(2,0)");
+    end();
+}
+
+TEST(it_is_not_ok_while_anything_waits_to_be_sent)
+{
+    begin(100000);
+    away();
+    publish("a");
+    stand(STAND_SAME);
+    ready();
+    publish("b");
+    (void)happened();
+    entry("a");
+    CHECK_HAPPENED("news:a@1/1");
+    taken(PUBLISH_TAKEN, 1);
+    CHECK_HAPPENED("send:b BACK(1,0)");
+    taken(PUBLISH_TAKEN, 2);
+    entry("b");
+    CHECK_HAPPENED("news:b@2/2");
     end();
 }

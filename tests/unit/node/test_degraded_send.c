@@ -8,6 +8,7 @@ TEST(a_repeated_id_is_answered_with_the_first_position)
     publish("a");
     taken(PUBLISH_TAKEN, 1);
     entry("a");
+    pass(DEDUPE_MS + 1); /* by this clock; by that of Redis' entry not yet */
     (void)happened();
     publish("a");
     taken(PUBLISH_DUPLICATE, 1);
@@ -26,6 +27,7 @@ TEST(one_delivered_alone_that_was_there_before_is_forgotten)
     publish("a");
     taken(PUBLISH_TAKEN, 1);
     entry("a");
+    pass(DEDUPE_MS + 1);
     away();
     (void)happened();
     publish("a");
@@ -34,6 +36,21 @@ TEST(one_delivered_alone_that_was_there_before_is_forgotten)
     ready();
     taken(PUBLISH_DUPLICATE, 1);
     CHECK_HAPPENED("send:a forget:1 BACK(0,0)");
+    end();
+}
+
+TEST(one_delivered_alone_that_another_stored_first_waits_for_that_entry)
+{
+    begin(100000);
+    away();
+    publish("a");
+    stand(STAND_SAME);
+    ready();
+    taken(PUBLISH_DUPLICATE, 2);
+    CHECK_HAPPENED("AWAY news:a@0/1 a=ok-alone send:a");
+    entry("other");
+    entry("a"); /* whose like was had */
+    CHECK_HAPPENED("news:other@1/0 news:a@2/1 BACK(1,0)");
     end();
 }
 

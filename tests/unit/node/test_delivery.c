@@ -145,7 +145,7 @@ static void tell_all(struct note *note, void *context)
     entry.alone = 0;
     broadcast_past(node->broadcast, &entry);
     CHECK_EQ(broadcast_reserve(node->broadcast, 1), 0);
-    broadcast_rebase(node->broadcast, &head, true);
+    broadcast_rebase(node->broadcast, &head, REBASE_LOST);
     event_unref(entry.event);
 }
 

@@ -55,12 +55,12 @@ static void on_gone(void *owner, unsigned hub, const struct entry *entry)
     say("gone:", entry->n, "");
 }
 
-static void on_rebase(void *owner, unsigned hub, const struct position *head, bool lost)
+static void on_rebase(void *owner, unsigned hub, const struct position *head, enum rebase_kind kind)
 {
     (void)owner;
     (void)hub;
     CHECK_EQ(head->epoch, bus.epoch);
-    say("rebase:", head->n, lost ? "-lost" : "");
+    say("rebase:", head->n, kind == REBASE_LOST ? "-lost" : kind == REBASE_TAIL ? "-tail" : "");
 }
 
 static void on_announced(void *owner, const struct entry *entry)
@@ -84,7 +84,7 @@ static void begin(void)
                                   .rebase = on_rebase,
                                   .announced = on_announced};
     struct degraded_port port = {.reserve = reserve};
-    struct degraded_settings settings = {100, 0, 1000, {4}};
+    struct degraded_settings settings = {100, 0, 60000, 1000, {4}};
     struct history_limits limits = {10, SIZE_MAX, INT64_MAX / 4};
 
     memset(&bus, 0, sizeof bus);
@@ -197,7 +197,7 @@ TEST(a_lost_end_is_told_entry_by_entry_and_the_rest_is_read_again)
     stand(STAND_LOST_TAIL, 6, 1, 3, 4);
     CHECK_HAPPENED("gone:4 gone:5");
     entries(2, 3, START_MS); /* again, whatever their time */
-    CHECK_HAPPENED("rebase:3");
+    CHECK_HAPPENED("rebase:3-tail");
     entries(4, 4, START_MS);
     CHECK_HAPPENED("news:4");
     CHECK_EQ(history_head(bus.history).epoch, 6);

@@ -46,8 +46,10 @@ class Endpoint:
         if scope["type"] == "websocket":
             await self._websocket(scope, receive, send)
         elif scope["type"] == "http":
-            await _answer(send, "http.response", 426, _HINT,
-                          [(b"upgrade", b"websocket"), (b"connection", b"Upgrade")])
+            upgrade = [(b"upgrade", b"websocket"), (b"connection", b"Upgrade")]  # RFC 9110 15.5.22
+            if not str(scope.get("http_version", "1.1")).startswith("1"):
+                upgrade = []  # HTTP/2 has no such fields (RFC 9113 section 8.2.2)
+            await _answer(send, "http.response", 426, _HINT, upgrade)
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         if (await receive())["type"] != "websocket.connect":
@@ -55,6 +57,8 @@ class Endpoint:
         follow_level()
         outlet = Outlet(asyncio.get_running_loop())
         try:
+            if not runtime.serves_here(self.config):
+                raise RealtimeError("MCP_AUTH_URL says that the server there serves /ws")
             front = await runtime.started(self.config)
             connection = _connect(runtime.port(front).core, outlet, scope)
         except (RealtimeError, _core.Error) as error:
@@ -116,6 +120,7 @@ async def _serve(connection: "_core.Connection", outlet: Outlet, receive: Receiv
         await _write(connection, outlet, send, reader)
     except asyncio.CancelledError:
         if not stuck:
+            await _say_draining(send)
             raise
         if task is not None and hasattr(task, "uncancel"):  # Python 3.11
             task.uncancel()
@@ -126,6 +131,15 @@ async def _serve(connection: "_core.Connection", outlet: Outlet, receive: Receiv
         if timer is not None:
             timer.cancel()
         reader.cancel()
+
+
+async def _say_draining(send: Send) -> None:
+    """The server ends us: the client is told to come back, if that can be done without waiting."""
+    try:
+        await asyncio.wait_for(send({"type": "websocket.close", "code": 4200,
+                                     "reason": "Server is shutting down"}), 0.5)
+    except (Exception, asyncio.CancelledError) as error:
+        logger.debug("a connection was cut off: %r", error)
 
 
 async def _write(connection: "_core.Connection", outlet: Outlet, send: Send,

@@ -4,7 +4,7 @@
 
 import dataclasses
 import os
-from typing import Dict, List, Mapping, Optional, Tuple
+from typing import Dict, List, Mapping, Optional, Tuple, Union
 
 # Keyword of RealtimeConfig -> name of the setting (docs/settings.md).
 _NAMED = {
@@ -44,10 +44,10 @@ class RealtimeConfig:
     redis_password: Optional[str] = dataclasses.field(default=None, repr=False)
     policy_file: Optional[str] = None
     max_connections: Optional[int] = None
-    heartbeat_interval: Optional[int] = None
+    heartbeat_interval: Optional[float] = None
     rate_limit_messages: Optional[int] = None
-    rate_limit_window: Optional[int] = None
-    settings: Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False)
+    rate_limit_window: Optional[float] = None
+    settings: Mapping[str, Union[str, float]] = dataclasses.field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.path, str) or not self.path.startswith("/"):
@@ -63,8 +63,8 @@ class RealtimeConfig:
         for name, value in [*said, *self.settings.items()]:
             if value is None:
                 continue
-            if not isinstance(value, (str, int, os.PathLike)) or isinstance(value, bool):
-                raise ValueError(f"{name} is a text or a whole number")
+            if not isinstance(value, (str, int, float, os.PathLike)) or isinstance(value, bool):
+                raise ValueError(f"{name} is a text or a number")
             text = os.fspath(value) if isinstance(value, os.PathLike) else str(value)
             if name in found:
                 raise ValueError(f"{name} is said twice")

@@ -5,8 +5,9 @@
 import dataclasses
 import json
 import re
+import sys
 from enum import Enum
-from typing import Any, ClassVar, Dict, Iterator, Optional
+from typing import Any, Callable, ClassVar, Dict, Iterator, Optional
 
 
 class EventType(str, Enum):
@@ -44,6 +45,41 @@ _LEVELS = frozenset(("LOW", "INFO", "MEDIUM", "WARNING", "HIGH", "CRITICAL"))
 _ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}\Z")
 
 
+class _Pydantic1:
+    """A hook of pydantic 1 that pydantic 2, which would warn of it, does not find.
+
+    Pydantic 1 drops a member that a dataclass does not have without a word; the hook refuses it.
+    """
+
+    def __init__(self, hook: Callable[..., Any]) -> None:
+        self._hook = hook
+
+    def __get__(self, instance: object, owner: type) -> Callable[..., Any]:
+        if not str(getattr(sys.modules.get("pydantic"), "VERSION", "")).startswith("1."):
+            raise AttributeError("only pydantic 1 asks for this")
+        return self._hook
+
+
+def _pydantic1_validators() -> Iterator[Callable[[Any], "RBACEvent"]]:
+    yield _from_body
+
+
+def _from_body(value: Any) -> "RBACEvent":
+    if isinstance(value, RBACEvent):
+        return value
+    if not isinstance(value, dict):
+        raise TypeError("an event is an object")
+    return RBACEvent(**value)
+
+
+def _pydantic1_schema(schema: Dict[str, Any]) -> None:
+    members: Dict[str, Any] = {name: {"type": "string"} for name in _NAMES}
+    members["event_type"]["enum"] = [kind.value for kind in EventType]
+    members["data"] = {"type": "object"}
+    schema.update(title="RBACEvent", type="object", properties=members, required=["event_type"],
+                  additionalProperties=False)
+
+
 @dataclasses.dataclass
 class RBACEvent:
     """One event to publish. Only `event_type` is required; what is None is left out.
@@ -76,6 +112,8 @@ class RBACEvent:
 
     # A body with a member that no event has is refused, as a keyword is (pydantic 2).
     __pydantic_config__: ClassVar[Dict[str, Any]] = {"extra": "forbid"}
+    __get_validators__: ClassVar[_Pydantic1] = _Pydantic1(_pydantic1_validators)
+    __modify_schema__: ClassVar[_Pydantic1] = _Pydantic1(_pydantic1_schema)
 
     def __post_init__(self) -> None:
         try:

@@ -14,12 +14,15 @@ _PAGE = 1000
 
 
 def _limit(index: int, text: str) -> Any:
-    def read(self: "ConnectionManager") -> int:
+    name, unit, _ = LIMITS[index]
+    kinds = (int,) if unit == 1 else (int, float)  # seconds may have a fraction
+
+    def read(self: "ConnectionManager") -> float:
         return runtime.limit(index)
 
-    def write(self: "ConnectionManager", value: int) -> None:
-        if not isinstance(value, int) or isinstance(value, bool):
-            raise ValueError(f"{LIMITS[index][0]} is a whole number, not {value!r}")
+    def write(self: "ConnectionManager", value: float) -> None:
+        if not isinstance(value, kinds) or isinstance(value, bool) or value != value:
+            raise ValueError(f"{name} is a number, not {value!r}")
         runtime.set_limit(index, value)
 
     return property(read, write, doc=text)
@@ -34,9 +37,9 @@ class ConnectionManager:
     """
 
     max_connections: int = _limit(0, "How many may be signed in (WEBSOCKET_MAX_CONNECTIONS).")
-    heartbeat_interval: int = _limit(1, "Seconds (WEBSOCKET_HEARTBEAT_INTERVAL).")
+    heartbeat_interval: float = _limit(1, "Seconds (WEBSOCKET_HEARTBEAT_INTERVAL).")
     rate_limit_messages: int = _limit(2, "Of one client within the window.")
-    rate_limit_window: int = _limit(3, "Seconds.")
+    rate_limit_window: float = _limit(3, "Seconds.")
 
     def __setattr__(self, name: str, value: Any) -> None:
         if not isinstance(getattr(type(self), name, None), property):

@@ -26,7 +26,7 @@ class Runtime:
 
     def __init__(self) -> None:
         self.config: Optional[RealtimeConfig] = None
-        self.overrides: Dict[str, int] = {}  # what the connection manager was told
+        self.overrides: Dict[str, float] = {}  # what the connection manager was told
         self._last_stats: Dict[str, Any] = {}
         self._reset()
 
@@ -77,7 +77,9 @@ class Runtime:
             _logging.follow_level()
             front.start()
         except _core.Error as error:
-            raise ConfigurationError(error.args[1]) from None
+            # What helps at the command line is of no help here.
+            raise ConfigurationError(error.args[1].replace(
+                "or try with serve --dev", "or RealtimeConfig(jwt_secret=...)")) from None
         _logging.level_lost()
         self._say_if_alone(config, pairs)
         return front
@@ -97,8 +99,20 @@ class Runtime:
 
     async def begin(self, config: Optional[RealtimeConfig] = None) -> None:
         """An application starts. Errors: ConfigurationError, RealtimeError."""
-        await self.started(config)
+        if self.serves_here(config):
+            await self.started(config)
+        else:
+            _logging.logger.info("MCP_AUTH_URL is set: events go to the server there, which "
+                                 "serves /ws")
         self._users += 1
+
+    def serves_here(self, config: Optional[RealtimeConfig]) -> bool:
+        """Whether connections of this process would get events: not when those go to a server
+        elsewhere, unless both have the same Redis."""
+        if not os.environ.get("MCP_AUTH_URL"):
+            return True
+        said = dict((config or self.config or RealtimeConfig()).pairs())
+        return bool(said.get("REDIS_URL") or os.environ.get("REDIS_URL"))
 
     async def started(self, config: Optional[RealtimeConfig] = None) -> "_core.Front":
         """The core, without holding up the running loop."""
@@ -162,18 +176,20 @@ class Runtime:
         front = self._front
         return front.stats() if front is not None else dict(self._last_stats)
 
-    def limit(self, index: int) -> int:
+    def limit(self, index: int) -> float:
         """What is in force, or will be."""
         name, unit, default = LIMITS[index]
         if self._front is not None:
-            return self._front.limits()[index] // unit
+            return _number(self._front.limits()[index] / unit)
         if name in self.overrides:
             return self.overrides[name]
         said = dict((self.config or RealtimeConfig()).pairs()).get(name) or os.environ.get(name)
-        digits = (said or "").split("#")[0].strip(" \t\"'")
-        return int(digits) if digits.isdigit() else default
+        try:
+            return _number(float((said or "").split("#")[0].strip(" \t\"'")))
+        except ValueError:
+            return default
 
-    def set_limit(self, index: int, value: int) -> None:
+    def set_limit(self, index: int, value: float) -> None:
         """At once. Errors: ValueError."""
         name, unit, _ = LIMITS[index]
         problem = _core.check_setting(name, str(value))
@@ -183,11 +199,15 @@ class Runtime:
             self.overrides[name] = value
             if self._front is not None:
                 limits: List[int] = list(self._front.limits())
-                limits[index] = value * unit
+                limits[index] = round(value * unit)
                 try:
                     self._front.set_limits(*limits)
                 except _core.Error as error:
                     raise ValueError(error.args[1]) from None
+
+
+def _number(value: float) -> float:
+    return int(value) if value == int(value) else value
 
 
 def _close_port(port: Port) -> None:

@@ -132,7 +132,7 @@ async def test_limits_change_at_once_and_lowering_keeps_who_is_there(serve):
         await late.send({"type": "ping"})
     assert await late.closed() == (4203, "Rate limit exceeded")
     for name, wrong in (("max_connections", 0), ("heartbeat_interval", "soon"),
-                        ("rate_limit_messages", -1), ("rate_limit_window", 1.5)):
+                        ("rate_limit_messages", 1.5), ("rate_limit_window", -1)):
         assert server.set(**{name: wrong}).status == 422, name
     for client in clients:
         await client.close()

@@ -40,7 +40,7 @@ def test_nonsense_is_a_value_error_and_changes_nothing(alone, name, started):
     if {started}:
         asyncio.run(notify_rbac_event(RBACEvent(event_type="user_created")))
     before = connection_manager.{name}
-    for wrong in (-1, "many", None, 1.5, True, float("nan"), 1 << 70, [], b"5"):
+    for wrong in (-1, "many", None, float("inf"), True, float("nan"), 1 << 70, [], b"5"):
         try:
             connection_manager.{name} = wrong
         except ValueError:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # test_servers.py: under each ASGI server as people start it, and how it stops (R16, R17, R04).
 import asyncio
+import concurrent.futures
 import pathlib
-import re
 import signal
 import time
 
@@ -50,15 +50,17 @@ async def test_two_workers_are_local_each_and_say_so_once(serve):
                for _ in range(12)]
     for client in clients:
         await client.signed_in()
-    pids = set()
-    for _ in range(40):
-        with requests.Session() as fresh:
-            pids.add(fresh.get(server.url + "/realtime", timeout=10).json()["pid"])
-    assert len(pids) == 2, pids
+    def ask(_):
+        return requests.get(server.url + "/realtime", timeout=10).json()["pid"]
+    pids, end = set(), time.monotonic() + 30
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        while len(pids) < 2:  # whoever is quicker takes the connection
+            assert time.monotonic() < end, pids
+            pids |= set(await asyncio.to_thread(lambda: list(pool.map(ask, range(32)))))
     for client in clients:
         await client.close()
-    said = [line for line in server.lines if re.search(r"mcp_auth\.realtime.*(stay|only|local)", line)]
-    assert said, server.log
+    said = [line for line in server.lines if "REDIS_URL" in line]
+    assert len(said) == 1 and said[0].startswith("mcp_auth.realtime WARNING"), server.log
 
 
 async def test_reload_serves_again_after_a_change(serve, tmp_path):

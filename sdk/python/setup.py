@@ -119,7 +119,8 @@ class BuildCore(build_ext):
 setup(
     ext_modules=[Extension(
         "mcp_auth._core",
-        sources=["src/_core.c", "src/_core_front.c", "src/_core_log.c", "src/_core_loop.c"],
+        sources=["src/_core.c", "src/_core_ask.c", "src/_core_front.c", "src/_core_log.c",
+                 "src/_core_loop.c"],
         depends=["src/_core.h"],
         include_dirs=[str(ROOT / "include"), str(ROOT / "src"), str(CORE / "src")],
         define_macros=[("Py_LIMITED_API", "0x03090000"), ("_GNU_SOURCE", "1")],

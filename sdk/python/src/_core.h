@@ -55,6 +55,11 @@ void core_loop_forget(core_loop *loop, unsigned long long number); /* the questi
 /* tp_new of types that only the extension makes. */
 PyObject *core_no_new(PyTypeObject *type, PyObject *args, PyObject *keywords);
 PyObject *core_front_loop(PyObject *front, PyObject *nothing);
+/* Methods of Front. */
+PyObject *core_front_publish(PyObject *front, PyObject *args);
+PyObject *core_front_revoke(PyObject *front, PyObject *args);
+PyObject *core_front_disconnect_user(PyObject *front, PyObject *args);
+PyObject *core_front_connections(PyObject *front, PyObject *args);
 
 int core_front_type(PyObject *module);
 int core_loop_types(PyObject *module);

@@ -76,6 +76,21 @@ static PyObject *text_object(struct front_text *text, Py_ssize_t *ret_size)
     return object;
 }
 
+/* A tuple of these, which it takes. By hand: there is one for each receiver of each event. */
+static PyObject *four(PyObject *kind, PyObject *host, PyObject *text, PyObject *number)
+{
+    PyObject *parts[] = {kind, host, text, number};
+    PyObject *tuple = kind && number ? PyTuple_New(4) : NULL;
+
+    for (Py_ssize_t i = 0; i < 4; i++) {
+        if (tuple)
+            PyTuple_SetItem(tuple, i, parts[i]); /* takes it, and cannot fail for a new one */
+        else
+            Py_XDECREF(parts[i]);
+    }
+    return tuple;
+}
+
 static PyObject *item_tuple(core_loop *loop, const struct front_item *item)
 {
     PyObject *host, *text;
@@ -103,7 +118,7 @@ static PyObject *item_tuple(core_loop *loop, const struct front_item *item)
     number = item->kind == FRONT_TEXT     ? (long)size
              : item->kind == FRONT_ANSWER ? (long)item->error
                                           : (long)item->code;
-    return Py_BuildValue("(iNNl)", (int)item->kind, host, text, number);
+    return four(PyLong_FromLong((long)item->kind), host, text, PyLong_FromLong(number));
 }
 
 /* [(kind, host, text or None, number)]: of TEXT the number is its size, of CLOSE the code and the

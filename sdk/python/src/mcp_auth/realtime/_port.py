@@ -7,6 +7,7 @@ import contextvars
 from asyncio.tasks import _enter_task, _leave_task  # documented: "Extending asyncio"
 from collections import deque
 from functools import partial
+from types import CoroutineType
 from typing import (Any, Awaitable, Callable, Deque, Dict, Generator, Iterator, Optional, Set,
                     Tuple)
 
@@ -36,7 +37,7 @@ class Outlet:
     """
 
     __slots__ = ("queue", "waker", "opened", "room", "close", "closed", "connection", "send",
-                 "task", "context", "messages", "size", "rest", "failed")
+                 "task", "run", "messages", "size", "rest", "failed")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.queue: Deque[Tuple[str, int]] = deque()
@@ -49,7 +50,7 @@ class Outlet:
         self.connection: Optional["_core.Connection"] = None
         self.send: Optional[_Send] = None
         self.task: Any = None
-        self.context = contextvars.copy_context()
+        self.run = contextvars.copy_context().run
         self.messages = self.size = 0  # sent, and not told to the core
         self.rest: Optional[Awaitable[Any]] = None  # of a send that had to wait
         self.failed: Optional[BaseException] = None
@@ -71,24 +72,31 @@ class Outlet:
         self.messages += 1
         self.size += size
         if self.messages >= _LOT_MESSAGES or self.size >= _LOT_BYTES:
-            if self.connection is not None:
-                self.connection.sent(self.messages, self.size)
-            self.messages = self.size = 0
+            self.tell()
+
+    def tell(self) -> None:
+        """The core gives more."""
+        if self.connection is not None:
+            self.connection.sent(self.messages, self.size)
+        self.messages = self.size = 0
 
     def send_now(self, text: str, size: int, loop: asyncio.AbstractEventLoop) -> None:
         """In the writer's name, as far as it goes without waiting."""
         assert self.send is not None
-        _enter_task(loop, self.task)
+        task = self.task
+        _enter_task(loop, task)
         try:
             sending = self.send({"type": "websocket.send", "text": text})
-            step = getattr(sending, "send", None)
-            if step is None:  # it is awaitable, but no coroutine: the writer's altogether
-                self.rest = _whole(sending, size)
+            if type(sending) is not CoroutineType and not hasattr(sending, "send"):
+                self.rest = _whole(sending, size)  # awaitable, but the writer's altogether
                 self.wake()
                 return
-            waits_for = self.context.run(step, None)
+            waits_for = self.run(sending.send, None)
         except StopIteration:
-            self.sent(size)
+            self.messages += 1
+            self.size += size
+            if self.messages >= _LOT_MESSAGES or self.size >= _LOT_BYTES:
+                self.tell()
         except BaseException as error:
             self.failed = error
             self.wake()
@@ -96,7 +104,7 @@ class Outlet:
             self.rest = _Rest(sending, waits_for, size)
             self.wake()
         finally:
-            _leave_task(loop, self.task)
+            _leave_task(loop, task)
 
 
 async def _whole(sending: Awaitable[Any], size: int) -> int:
@@ -160,10 +168,10 @@ class Port:
         for kind, host, text, number in self._items:
             if kind != text_kind:
                 self._rare(kind, host, text, number)
-            elif host.waker is None or host.waker.done():
-                host.queue.append((text, number))
-            else:
+            elif host.waker is not None:
                 host.send_now(text, number, loop)
+            else:
+                host.queue.append((text, number))
             count += 1
             if count == _SLICE:
                 return False

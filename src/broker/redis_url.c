@@ -83,8 +83,8 @@ static int read_number(struct bytes text, unsigned max, unsigned *ret)
 
 static int read_scheme(struct reading *reading, struct redis_url *url)
 {
-    static const struct bytes plain = BYTES("redis://"), tls = BYTES("rediss://"),
-                              unix_socket = BYTES("unix://");
+    const struct bytes plain = BYTES("redis://"), tls = BYTES("rediss://"),
+                       unix_socket = BYTES("unix://");
     struct bytes scheme;
 
     if (bytes_starts_with(reading->rest, plain))

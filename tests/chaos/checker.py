@@ -15,6 +15,8 @@ from record import place
 # Codes of a server that may close so while nothing is lost (protocol, "Close codes").
 ORDERLY = {1000, 1001, 4002, 4004, 4102, 4200, 4201, 4202}
 RESYNC = {4301, 4302}
+AGAIN = 4206  # after a loss: who was ahead, or was given something alone, resumes on a new connection
+REMOVED = 4002
 ALONE_SECONDS = 15  # an event delivered without the bus has come by then, on a busy machine too
 
 
@@ -212,7 +214,7 @@ class Judge:
             return
         asked = walk.connection.asked
         first = walk.places[0][1:] if walk.client.session or not asked else place(asked)[:2]
-        spans = self._spans(first, walk.places)
+        spans = self._spans(first, self._places_owed(walk))
         privileged = self.authority.privileged_up_to(walk)
         for epoch, after, upto in spans:
             entries = self._certain(epoch)
@@ -228,6 +230,13 @@ class Judge:
                         (n <= sure or self._stayed(epoch, n, entries[n])):
                     self.say("missing", f"{walk.name}: {entries[n][1]} at {n}, "
                              f"of ({after}, {upto}]")
+
+    @staticmethod
+    def _places_owed(walk):
+        """What removes an account takes hold before its turn in the stream: of what stands between
+        the last news and that, its user is not shown anything any more."""
+        removed = walk.connection.closed and walk.connection.closed[0] == REMOVED
+        return walk.places[:-1] if removed else walk.places
 
     def _spans(self, first, places):
         """[(epoch, after, upto)]: with another epoch it goes on where both streams are alike."""
@@ -298,7 +307,7 @@ class Judge:
                 self.say("resync", f"{walk.name}: closed {closed}")
         else:
             self._no_stay_after_loss(walk)
-        if closed and closed[0] not in ORDERLY | RESYNC:
+        if closed and closed[0] not in ORDERLY | RESYNC | (set() if self.lossless else {AGAIN}):
             self.say("closed", f"{walk.name}: {closed}")
         if first.get("type") == "auth_ok" and first["resumed"] and \
                 first["position"] != connection.asked:

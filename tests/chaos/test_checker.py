@@ -101,6 +101,30 @@ def test_a_missing_event_is_found(run, who):
     assert run.rules() == ["missing"]
 
 
+def remove_alice(run):
+    run.publish("gone", "user_deleted", user="alice")
+    for client in (run.alice, run.plain, run.root):
+        run.deliver(client, [11])
+    for client in (run.alice, run.plain):
+        client.connections[-1].closed = [4002, "Account removed"]
+        client.connections[-1].ended = BEGIN + 600
+
+
+def test_what_removes_an_account_may_take_hold_before_its_turn(run):
+    remove_alice(run)
+    assert run.rules() == []
+    frames = run.frames(run.alice)
+    del frames[[f.get("id") for _, f in frames].index("e10")]
+    assert run.rules() == []
+
+
+def test_who_is_removed_is_owed_what_stands_before_other_news(run):
+    remove_alice(run)
+    frames = run.frames(run.alice)
+    del frames[[f.get("id") for _, f in frames].index("e9")]
+    assert run.rules() == ["missing"]
+
+
 def test_a_heartbeat_ahead_of_what_was_sent_is_a_missing_event(run):
     run.publish("e11", "user_updated", user="alice")
     run.say(run.alice, type="heartbeat", position=written(EPOCH, 11), bus="ok")

@@ -72,7 +72,7 @@ async def test_a_filter_narrows_and_never_widens_administrators_too(service):
                   of("role_assigned", "documents/7", "MEDIUM"), of("role_assigned", None, "HIGH")):
         service.publish(other)
     await narrow.send({"type": "subscribe"})
-    await narrow.frame("subscribed")
+    await narrow.until(lambda: len(narrow.of("subscribed")) == 2, "the filter to be lifted")
     await settle(service, tenant, narrow, user)
     assert [i for i in narrow.ids if not i.startswith("settle")] == [wanted["id"]]
     assert not [i for i in user.ids if not i.startswith("settle")]

@@ -25,8 +25,10 @@ from faults import Faults  # noqa: E402
 from fleet import Fleet  # noqa: E402
 from publishers import Enforcer, Publisher  # noqa: E402
 from record import Record  # noqa: E402
+from tasks import ended, within  # noqa: E402
 
 HEAL_SECONDS = 60
+MORE_SECONDS = 180  # for its begin, healing and settling
 LAST = 3000  # characters of a finding: of a log, the end
 SHOWN = 8  # findings of a rule that are printed
 
@@ -101,14 +103,6 @@ async def run(options, result, fleet):
     return faults
 
 
-async def ended(tasks):
-    for task in tasks:
-        task.cancel()
-    for outcome in await asyncio.gather(*tasks, return_exceptions=True):
-        if isinstance(outcome, Exception):
-            raise outcome
-
-
 def tell(options, result, faults, seconds):
     attempts = [a for p in result.publications for a in p.attempts]
     connections = [x for c in result.clients for x in c.connections]
@@ -147,7 +141,8 @@ def main(words=None):
     with tempfile.TemporaryDirectory(prefix="chaos-") as folder:
         fleet = Fleet(folder, result, options.seed, options.lossy)
         try:
-            faults = asyncio.run(run(options, result, fleet))
+            faults = asyncio.run(within(options.seconds + MORE_SECONDS,
+                                        run(options, result, fleet)))
         except BaseException:
             fleet.stop(judge=False)
             raise

@@ -5,6 +5,7 @@ import time
 
 import record
 import ws
+from tasks import ended
 from tokens import mint
 
 NEWER = 20  # a token of the identity provider's clock, which is ahead: beyond fence and skew
@@ -139,9 +140,7 @@ class Crowd:
                     f"settle-{number}-{member.client.user}"
 
     async def stop(self):
-        for task in self.tasks:
-            task.cancel()
-        await asyncio.gather(*self.tasks, return_exceptions=True)
+        await ended(self.tasks)
         for member in self.members:
             if member.socket:
                 member.socket.abort()

@@ -25,9 +25,9 @@ class Faults:
         seconds = self.span(self.longest / 2)
         async with self.fleet.alone:
             self.note("redis killed", f"for {seconds:.1f} s")
-            await asyncio.to_thread(self.fleet.redis.kill)
+            await asyncio.to_thread(self.fleet.kill_redis)
             await asyncio.sleep(seconds)
-            await asyncio.to_thread(self.fleet.redis.start)
+            await asyncio.to_thread(self.fleet.start_redis)
 
     async def freeze_redis(self):
         seconds = self.span()

@@ -97,6 +97,7 @@ class Fleet:
         self.instances = [Instance(name, proxy, 1 + i % 2, record)
                           for i, (name, proxy) in enumerate(zip(NAMES, self.proxies))]
         self.alone = asyncio.Lock()  # one fault at Redis itself at a time
+        self.turn = threading.Lock()  # as an instance's
 
     def start(self):
         for instance in self.instances:
@@ -112,12 +113,20 @@ class Fleet:
             proxy.heal()
         if self.redis.frozen:
             self.redis.thaw()
-        if not self.redis.alive():
-            self.redis.start()
+        self.start_redis()
         for instance in self.instances:
             instance.notice()
             if not instance.server:
                 instance.start()
+
+    def kill_redis(self):
+        with self.turn:
+            self.redis.kill()
+
+    def start_redis(self):
+        with self.turn:
+            if not self.redis.alive():
+                self.redis.start()
 
     def behind(self):
         """Names of the instances whose bus is not ok."""
@@ -136,6 +145,10 @@ class Fleet:
 
     def failover(self):
         """The standby takes over, without what was on its way to it."""
+        with self.turn:
+            self._failover()
+
+    def _failover(self):
         self.lose()
         self.redis.kill()
         self.between.reset()  # with the bytes that it kept back

@@ -10,7 +10,7 @@ import ssl
 import time
 from collections import OrderedDict
 from types import TracebackType
-from typing import Any, Awaitable, Callable, Dict, Optional, Sequence, Type, Union
+from typing import Any, Awaitable, Callable, Coroutine, Dict, Optional, Sequence, Type, Union
 
 from mcp_auth.client._backoff import Backoff, CloseAction, close_action
 from mcp_auth.client._errors import (Closed, ConnectionLost, HandshakeFailed, Refused, TokenNeeded)
@@ -182,7 +182,7 @@ class RealtimeClient:
             await self._ask_token(0, "there is no token yet")
         tried, since = self._token, None
         try:
-            session = await asyncio.wait_for(self._sign_in(tried or ""), self._connect_timeout)
+            session = await _within(self._connect_timeout, self._sign_in(tried or ""))
             since = time.monotonic()
             await session.run()
             return 0.0
@@ -305,6 +305,20 @@ class RealtimeClient:
             await self.set_token(await _ask(source))
         except Exception as error:  # it is asked again when the server says 4101
             _log.warning("no new token: %s", error)
+
+
+async def _within(seconds: float, work: Coroutine[Any, Any, Session]) -> Session:
+    """asyncio.wait_for() forgets, before Python 3.12, a cancellation that comes with the result."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.wait([task], timeout=seconds)
+        if not task.done():
+            raise asyncio.TimeoutError
+        return task.result()
+    finally:
+        if not task.done():
+            task.cancel()
+            await asyncio.wait([task])
 
 
 async def _ask(source: Callable[[], Union[str, Awaitable[str]]]) -> str:

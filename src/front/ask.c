@@ -113,8 +113,11 @@ static void on_published(void *owner, const mcp_auth_published *published)
     strbuf_done(&json);
 }
 
-int front_publish(struct front *front, const mcp_auth_event *event, const struct front_asker *asker)
+/* `event`, or what `json` says where there is none. */
+static int publish(struct front *front, const mcp_auth_event *event, struct bytes json,
+                   const struct front_asker *asker)
 {
+    mcp_auth_published_fn done;
     struct question *question;
     int r;
 
@@ -122,31 +125,28 @@ int front_publish(struct front *front, const mcp_auth_event *event, const struct
     if (!front_enter(front))
         return MCP_AUTH_E_STOPPING;
     r = question_new(asker, &question);
-    if (r == 0)
-        r = host_publish(front->node, event, asker->problem, asker->problem_size,
-                         question ? on_published : NULL, question);
+    if (r == 0) {
+        done = question ? on_published : NULL;
+        r = event ? host_publish(front->node, event, asker->problem, asker->problem_size, done,
+                                 question)
+                  : host_publish_json(front->node, json, asker->problem, asker->problem_size, done,
+                                      question);
+    }
     if (r < 0)
         question_drop(question);
     front_leave(front);
     return r;
 }
 
+int front_publish(struct front *front, const mcp_auth_event *event, const struct front_asker *asker)
+{
+    assert(event);
+    return publish(front, event, (struct bytes){0}, asker);
+}
+
 int front_publish_json(struct front *front, struct bytes json, const struct front_asker *asker)
 {
-    struct question *question;
-    int r;
-
-    asker = asker ? asker : &nobody;
-    if (!front_enter(front))
-        return MCP_AUTH_E_STOPPING;
-    r = question_new(asker, &question);
-    if (r == 0)
-        r = host_publish_json(front->node, json, asker->problem, asker->problem_size,
-                              question ? on_published : NULL, question);
-    if (r < 0)
-        question_drop(question);
-    front_leave(front);
-    return r;
+    return publish(front, NULL, json, asker);
 }
 
 static void on_controlled(struct publication *publication, void *owner)

@@ -47,6 +47,19 @@ def no_endless_test():
     faulthandler.cancel_dump_traceback_later()
 
 
+def end_servers(request, servers, what="server"):
+    """The end of those that a test has started: with their logs, and not judged, when it failed."""
+    failed = (getattr(request.node, "failed_in_call", False) or
+              getattr(request.node, "failed_in_setup", False))
+    for server in servers:
+        if failed:
+            print(f"-- log of the {what} on {server.port}\n{server.log[-6000:]}")
+            server.discard()
+    for server in servers:
+        if not failed:
+            server.stop()
+
+
 @pytest.fixture
 def launch(request):
     """launch(env, arguments...) starts a server of this test's own."""
@@ -59,15 +72,7 @@ def launch(request):
         return server
 
     yield start
-    failed = (getattr(request.node, "failed_in_call", False) or
-              getattr(request.node, "failed_in_setup", False))
-    for server in servers:
-        if failed:
-            print(f"-- log of the server on {server.port}\n{server.log[-6000:]}")
-            server.discard()
-    for server in servers:
-        if not failed:
-            server.stop()
+    end_servers(request, servers)
 
 
 @pytest.fixture(scope="session")

@@ -1,94 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 # test_browser.py: a real browser: the guide's code as printed, and the page at `/` with one click.
-import http.server
 import re
-import shutil
 import socket
-import threading
 import time
 
 import pytest
-from selenium import webdriver
-from selenium.webdriver.chrome.options import Options
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
-from selenium.webdriver.support.ui import WebDriverWait
 
+from browsing import browser, guide_page, page, until  # noqa: F401
 from events import event
-from serving import ROOT, free_port
+from serving import free_port
 from tokens import mint
-
-WAIT = 20
-DRIVER = shutil.which("chromedriver")
-
-
-@pytest.fixture(scope="module")
-def browser():
-    options = Options()
-    for flag in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic",
-                 "--no-first-run",
-                 "--disable-background-networking", "--disable-component-update", "--disable-sync",
-                 "--disable-dev-shm-usage", "--disable-extensions", "--disable-default-apps"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    assert DRIVER, "chromium-driver is not installed: tools/setup.sh test"
-    driver = webdriver.Chrome(service=Service(DRIVER), options=options)
-    driver.set_page_load_timeout(WAIT)
-    driver.set_script_timeout(WAIT)
-    yield driver
-    driver.quit()
-
-
-@pytest.fixture
-def page():
-    """page(html) serves it on a port of its own, which is another origin, and gives its address."""
-    servers = []
-
-    def serve(html):
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self):
-                self.send_response(200)
-                self.send_header("Content-Type", "text/html; charset=utf-8")
-                self.end_headers()
-                self.wfile.write(html.encode())
-
-            def log_message(self, *_):
-                pass
-
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        servers.append(server)
-        return f"http://localhost:{server.server_address[1]}/"
-
-    yield serve
-    for server in servers:
-        server.shutdown()
-        server.server_close()
-
-
-def until(browser, script, what):
-    return WebDriverWait(browser, WAIT, 0.05).until(lambda b: b.execute_script("return " + script),
-                                                    what)
-
-
-# Only what the guide leaves to the reader: the three functions it calls, and reconnect.
-AROUND = """<!DOCTYPE html><meta charset="utf-8"><title>guide</title><script>
-var calls = [], logs = [], reconnects = 0;
-var updateUIPermissions = (data) => calls.push(['updateUIPermissions', data]);
-var refreshUserRoles = () => calls.push(['refreshUserRoles']);
-var showSecurityAlert = (data) => calls.push(['showSecurityAlert', data]);
-var reconnect = () => { reconnects += 1; };
-console.log = (...words) => logs.push(words);
-</script><script>
-%s
-</script>"""
-
-
-def guide(port, token):
-    code = (ROOT / "tests" / "fixtures" / "guide.js.txt").read_text(encoding="utf-8")
-    assert code.count("your_jwt_token_here") == 1 and code.count("localhost:8000") == 1
-    return AROUND % code.replace("your_jwt_token_here", token).replace("localhost:8000",
-                                                                       f"localhost:{port}")
 
 
 def port_8000():
@@ -107,7 +29,7 @@ def test_the_guides_code_unchanged_receives_events_from_a_page_of_another_origin
                                                                                  page):
     port = port_8000()
     server = launch({"MCP_AUTH_LISTEN": f"localhost:{port}"}, port=port)
-    browser.get(page(guide(port, mint("alice"))))
+    browser.get(page(guide_page(port, mint("alice"))))
     until(browser, "ws.readyState === 1", "the connection did not open")
     server.wait_stats(active_connections=1)
     server.publish([
@@ -143,7 +65,7 @@ def test_the_guides_code_unchanged_receives_events_from_a_page_of_another_origin
     (mint("u", lasts=-600), 4101, "Token expired")])
 def test_a_browser_can_read_code_and_reason_of_a_refusal(server, browser, page, token, code,
                                                          reason):
-    browser.get(page(guide(server.port, token)))
+    browser.get(page(guide_page(server.port, token)))
     until(browser, "logs.length >= 1", "the close did not come")
     assert browser.execute_script("return logs[0]") == ["WebSocket closed:", code, reason]
     assert browser.execute_script("return calls") == []

@@ -38,15 +38,7 @@ def serve(request):
         return application.wait_ready(ready) if ready else application
 
     yield start
-    failed = (getattr(request.node, "failed_in_call", False) or
-              getattr(request.node, "failed_in_setup", False))
-    for application in started:
-        if failed:
-            print(f"-- log of the application on {application.port}\n{application.log[-6000:]}")
-            application.discard()
-    for application in started:
-        if not failed:
-            application.stop()
+    _behaviour.end_servers(request, started, "application")
 
 
 @pytest.fixture(scope="session")

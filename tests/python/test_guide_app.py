@@ -6,7 +6,8 @@ import pytest
 import requests
 
 import guide
-from application import gunicorn, hypercorn, uvicorn
+from application import PYTHON, gunicorn, hypercorn, uvicorn
+from browsing import browser, guide_page, page, until  # noqa: F401
 from clients import Client, join
 from tokens import admin, mint, unique
 
@@ -86,3 +87,28 @@ async def test_the_guides_browser_message_signs_in_and_every_frame_is_an_event(s
         await asyncio.sleep(0.02)
     assert {frame["type"] for frame in client.frames} == {"event"}
     await client.close()
+
+
+def test_the_guides_javascript_in_a_browser_hears_of_the_guides_python(serve, typed, browser, page):
+    server = serve(app="main:app", folder=typed, ready="/health")
+    browser.get(page(guide_page(server.port, mint("alice"))))
+    while requests.get(server.url + "/health", timeout=10).json()["active_connections"] == 0:
+        until(browser, "ws.readyState <= 1", "the connection was refused")
+    call(server, "/grant", user="bob", name="Bob", resource="not", action="for alice")
+    call(server, "/grant", user="alice", name="Älice", resource="documents/7", action="read")
+    call(server, "/assign", admin="root", target="alice", role="editor")
+    call(server, "/violate", user="alice", kind="<b>three wrong passwords</b>")
+    until(browser, "calls.length >= 3", "the events did not come")
+    granted, assigned, alarmed = browser.execute_script("return calls")
+    assert (granted[0], granted[1]["user_name"]) == ("updateUIPermissions", "Älice")
+    assert assigned == ["refreshUserRoles"]
+    assert (alarmed[0], alarmed[1]["security_level"]) == ("showSecurityAlert", "HIGH")
+    assert browser.execute_script("return logs") == [
+        ["Permission granted:", "documents/7", "read"], ["Role assigned:", "editor"],
+        ["Security alert:", "Security violation: <b>three wrong passwords</b>"]]
+
+    server.stop()
+    until(browser, "logs.length >= 4", "the close did not come")
+    if "newest" in PYTHON:  # Debian's uvicorn cuts its sockets before it tells us
+        assert browser.execute_script("return logs[3]") == ["WebSocket closed:", 4200,
+                                                            "Server is shutting down"]

@@ -157,7 +157,6 @@ with TestClient(app):
     lines = [line.split("=", 1) for line in path.read_text().splitlines()
              if "=" in line and not line.startswith("#")]
     assert alone(BEGIN + ask % "", **dict(lines)).stdout == "900 30\n"
-    pytest.importorskip("dotenv")
     dotenv = f"from dotenv import load_dotenv\nload_dotenv({str(path)!r})\n"
     assert alone(dotenv + BEGIN + ask % "").stdout == "900 30\n"
 

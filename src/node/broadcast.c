@@ -28,6 +28,7 @@ struct turn {
     enum rebase_kind rebase;
     uint64_t serial; /* of its effect */
     unsigned unanswered;
+    bool effect_waits; /* to be asked for when this is the first */
 };
 
 #define SPARES_KEPT 16u
@@ -214,25 +215,30 @@ static void turn_take(struct broadcast *b, const struct turn *turn)
     }
 }
 
+static void ask_effect(struct broadcast *b, struct turn *turn, bool urgent)
+{
+    turn->serial = ++b->effects;
+    turn->unanswered = b->hubs_count;
+    for (unsigned hub = 0; hub < b->hubs_count; hub++)
+        b->port.effect(b->port.owner, hub, &turn->entry, turn->serial, urgent);
+}
+
 /* Everything at the front whose effect every hub has applied. */
 static void take_ready(struct broadcast *b)
 {
     while (!list_empty(&b->turns)) {
         struct turn *first = container_of(b->turns.next, struct turn, in_order);
 
+        if (first->effect_waits) {
+            first->effect_waits = false;
+            ask_effect(b, first, false);
+            continue; /* answered at once, it is gone */
+        }
         if (first->unanswered > 0)
             return;
         turn_take(b, first);
         turn_free(b, first);
     }
-}
-
-static void ask_effect(struct broadcast *b, struct turn *turn)
-{
-    turn->serial = ++b->effects;
-    turn->unanswered = b->hubs_count;
-    for (unsigned hub = 0; hub < b->hubs_count; hub++)
-        b->port.effect(b->port.owner, hub, &turn->entry, turn->serial);
 }
 
 /* A fence that comes a second time changes nothing. A disconnection would end the connections that
@@ -243,15 +249,30 @@ static bool has_effect_left(const struct entry *entry)
            !(entry->n && entry->alone && entry->event->control == CONTROL_DISCONNECT);
 }
 
-void broadcast_entry(struct broadcast *b, const struct entry *entry)
+static struct turn *entry_turn(struct broadcast *b, const struct entry *entry)
 {
-    struct turn *turn;
-
     assert(entry->n == b->last_n + 1);
     b->last_n = entry->n;
-    turn = turn_new(b, TURN_ENTRY, entry);
+    return turn_new(b, TURN_ENTRY, entry);
+}
+
+void broadcast_entry(struct broadcast *b, const struct entry *entry)
+{
+    struct turn *turn = entry_turn(b, entry);
+
     if (has_effect_left(entry))
-        ask_effect(b, turn);
+        ask_effect(b, turn, true);
+    take_ready(b);
+}
+
+/* A control entry shows nobody a place, so that nobody can miss what stands before it. */
+void broadcast_entry_in_turn(struct broadcast *b, const struct entry *entry)
+{
+    if (entry->event->control != CONTROL_NONE) {
+        broadcast_entry(b, entry);
+        return;
+    }
+    entry_turn(b, entry)->effect_waits = has_effect_left(entry);
     take_ready(b);
 }
 
@@ -263,7 +284,7 @@ void broadcast_alone(struct broadcast *b, const struct entry *entry)
     b->last_alone = entry->alone;
     turn = turn_new(b, TURN_ALONE, entry);
     if (has_effect_left(entry))
-        ask_effect(b, turn);
+        ask_effect(b, turn, true);
     take_ready(b);
 }
 
@@ -311,7 +332,7 @@ void broadcast_enforce(struct broadcast *b, struct event *event)
 
     assert(event_has_effect(event));
     for (unsigned hub = 0; hub < b->hubs_count; hub++)
-        b->port.effect(b->port.owner, hub, &entry, 0);
+        b->port.effect(b->port.owner, hub, &entry, 0, true);
 }
 
 void broadcast_effect_done(struct broadcast *b, unsigned hub, uint64_t serial)

@@ -14,8 +14,9 @@ struct broadcast;
 struct broadcast_port {
     /* To one hub's mailbox, in order with the other calls for that hub; for hub 0, 1, ... without
      * another call between. A hub answers an effect by broadcast_effect_done with its serial; with
-     * serial 0 nobody waits for the answer. */
-    void (*effect)(void *owner, unsigned hub, const struct entry *entry, uint64_t serial);
+     * serial 0 nobody waits for the answer. One that is urgent may pass the news that wait there. */
+    void (*effect)(void *owner, unsigned hub, const struct entry *entry, uint64_t serial,
+                   bool urgent);
     void (*announce)(void *owner, unsigned hub, const struct entry *entry);
     void (*forget_alone)(void *owner, unsigned hub, uint64_t alone);
     void (*gone)(void *owner, unsigned hub, const struct entry *entry);
@@ -39,6 +40,9 @@ MUST_CHECK int broadcast_reserve(struct broadcast *broadcast, size_t count);
 /* entry->n is the one after the last. One that this instance delivered alone is put in its place:
  * it disconnects nobody a second time. */
 void broadcast_entry(struct broadcast *broadcast, const struct entry *entry);
+/* The same for one that another instance accepted. What it takes away is gone here in its turn, and
+ * not before: whoever loses it has been shown all that stands before it in the stream. */
+void broadcast_entry_in_turn(struct broadcast *broadcast, const struct entry *entry);
 /* What the stream does not have yet: n is 0, and alone the one after the last. */
 void broadcast_alone(struct broadcast *broadcast, const struct entry *entry);
 /* The event delivered alone under this serial will not come back. */

@@ -155,8 +155,10 @@ int degraded_entry(struct degraded *d, const struct entry *entry, struct now now
         d->caught_up++;
     }
     degraded_remember(d, entry, now.wall_ms);
-    broadcast_entry(d->broadcast, &ours);
-    if (item) {
+    if (!item) { /* another instance's; ours was enforced when it was accepted */
+        broadcast_entry_in_turn(d->broadcast, &ours);
+    } else {
+        broadcast_entry(d->broadcast, &ours);
         bus_outbox_out(&d->outbox, item);
         degraded_try_end(d, now);
     }

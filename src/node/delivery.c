@@ -189,12 +189,13 @@ static struct delivery *delivery_for(struct node *node, unsigned hub, const stru
     return node->delivering;
 }
 
-static void port_effect(void *owner, unsigned hub, const struct entry *entry, uint64_t serial)
+static void port_effect(void *owner, unsigned hub, const struct entry *entry, uint64_t serial,
+                        bool urgent)
 {
     struct delivery *delivery = delivery_for(owner, hub, entry);
 
     delivery->serial = serial;
-    post(delivery, hub, effect_in_hub, true); /* what is news waits for it anyway */
+    post(delivery, hub, effect_in_hub, urgent);
 }
 
 /* For the host program: each event once, with the place it has, or that of the stream till then. */

@@ -231,12 +231,18 @@ class Judge:
                     self.say("missing", f"{walk.name}: {entries[n][1]} at {n}, "
                              f"of ({after}, {upto}]")
 
-    @staticmethod
-    def _places_owed(walk):
-        """What removes an account takes hold before its turn in the stream: of what stands between
-        the last news and that, its user is not shown anything any more."""
+    def _places_owed(self, walk):
+        """Where it is asked for, what removes an account takes hold before its turn in the stream:
+        of what stands between the last news and that, its user is not shown anything any more."""
         removed = walk.connection.closed and walk.connection.closed[0] == REMOVED
-        return walk.places[:-1] if removed else walk.places
+        return walk.places[:-1] if removed and self._was_asked_there(walk) else walk.places
+
+    def _was_asked_there(self, walk):
+        who = (walk.client.user, None)
+        return any(attempt.instance == walk.connection.instance
+                   for p in self.record.publications
+                   if p.tenant == walk.client.tenant and p.fenced == who
+                   for attempt in p.attempts)
 
     def _spans(self, first, places):
         """[(epoch, after, upto)]: with another epoch it goes on where both streams are alike."""

@@ -110,12 +110,15 @@ def remove_alice(run):
         client.connections[-1].ended = BEGIN + 600
 
 
-def test_what_removes_an_account_may_take_hold_before_its_turn(run):
+@pytest.mark.parametrize("instance, rules", [("A#1", []), ("B#1", ["missing"])])
+def test_what_removes_an_account_takes_hold_before_its_turn_only_where_it_is_asked_for(
+        run, instance, rules):
     remove_alice(run)
     assert run.rules() == []
+    run.alice.connections[-1].instance = instance
     frames = run.frames(run.alice)
     del frames[[f.get("id") for _, f in frames].index("e10")]
-    assert run.rules() == []
+    assert run.rules() == rules
 
 
 def test_who_is_removed_is_owed_what_stands_before_other_news(run):

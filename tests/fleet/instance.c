@@ -20,10 +20,12 @@ static struct mail *tell(struct instance *i, unsigned hub, int kind, const struc
     return mail;
 }
 
-static void on_effect(void *owner, unsigned hub, const struct entry *entry, uint64_t serial)
+static void on_effect(void *owner, unsigned hub, const struct entry *entry, uint64_t serial,
+                      bool urgent)
 {
     struct instance *i = owner;
-    struct mail *mail = mail_post(&i->places[hub].urgent, MAIL_EFFECT);
+    struct hub_place *place = &i->places[hub];
+    struct mail *mail = mail_post(urgent ? &place->urgent : &place->mail, MAIL_EFFECT);
 
     mail->entry = *entry;
     event_ref(entry->event);

@@ -212,7 +212,7 @@ static void check_way(struct truth *t, unsigned person, int to, uint64_t epoch)
     struct connection *c = &t->people[person];
     int common = c->at;
 
-    if (!is_promised(t, c) || c->ended)
+    if (!is_promised(t, c) || c->ended_at_once)
         return;
     while (common > 0 && truth_up(t, to, t->nodes[common].n) != common)
         common = t->nodes[common].parent;
@@ -305,6 +305,7 @@ static void take_event(struct truth *t, unsigned person, const char *text, size_
         if (c->ended || !f->removes_target || f->target != c->user)
             truth_fail(t, "person %u gets %s behind the withdrawal of everything", person, f->id);
         c->ended = true;
+        c->ended_at_once = f->asked[c->instance]; /* then it passed what stood before it */
     }
 }
 

@@ -43,7 +43,7 @@ struct fence_there {
 
 /* One connection of one person. */
 struct connection {
-    bool open, session, resumed, ended;
+    bool open, session, resumed, ended, ended_at_once;
     unsigned instance, hub;
     int tenant, user, level;
     bool admin;

@@ -54,8 +54,10 @@ void world_drop_mail(struct world *w)
     }
 }
 
-static void on_effect(void *owner, unsigned hub, const struct entry *entry, uint64_t serial)
+static void on_effect(void *owner, unsigned hub, const struct entry *entry, uint64_t serial,
+                      bool urgent)
 {
+    (void)urgent; /* one queue for all, in order */
     struct world *w = owner;
     struct mail *mail = post(&w->to_hub[hub], MAIL_EFFECT);
 

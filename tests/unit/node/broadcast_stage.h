@@ -24,6 +24,7 @@ struct stage {
     struct entry entries[CATCHUP_SLICE_EVENTS];
     unsigned answers, answered_hub, tellings;
     uint64_t serial; /* of the last effect without a number */
+    bool urgent;     /* the last effect with one */
     char told[256];
 };
 
@@ -42,7 +43,8 @@ static inline void note(unsigned hub, char letter, uint64_t number)
     stage.tellings++;
 }
 
-static inline void on_effect(void *owner, unsigned hub, const struct entry *entry, uint64_t serial)
+static inline void on_effect(void *owner, unsigned hub, const struct entry *entry, uint64_t serial,
+                             bool urgent)
 {
     CHECK(owner == &stage && hub < stage.hubs);
     if (entry->n == 0) {
@@ -53,6 +55,7 @@ static inline void on_effect(void *owner, unsigned hub, const struct entry *entr
     CHECK(serial > 0 && stage.fenced[entry->n]);
     CHECK(!stage.effect_sent[entry->n][hub]); /* once */
     stage.effect_sent[entry->n][hub] = serial;
+    stage.urgent = urgent;
 }
 
 static inline void on_forget_alone(void *owner, unsigned hub, uint64_t alone)
@@ -159,6 +162,18 @@ static inline void put_back(struct sample sample, uint64_t alone)
 static inline void put(struct sample sample)
 {
     put_back(sample, 0);
+}
+
+/* One that another instance accepted. */
+static inline void put_in_turn(struct event *event)
+{
+    struct entry entry = {.event = event, .n = stage.n + 1, .check = check_of(stage.n + 1)};
+
+    stage.fenced[entry.n] = event->has_fence;
+    stage.n = entry.n;
+    CHECK_EQ(broadcast_reserve(stage.broadcast, 1), 0);
+    broadcast_entry_in_turn(stage.broadcast, &entry);
+    event_unref(event);
 }
 
 static inline void put_news(void)

@@ -74,10 +74,12 @@ static inline struct broker_usage usage(const struct broker *broker)
 
 static const struct broker_operations scripted = {.publish = broker_takes, .usage = usage};
 
-static inline void on_effect(void *owner, unsigned hub, const struct entry *entry, uint64_t serial)
+static inline void on_effect(void *owner, unsigned hub, const struct entry *entry, uint64_t serial,
+                             bool urgent)
 {
     (void)owner;
     (void)hub;
+    (void)urgent;
     say(serial ? "effect:" : "enforce:", entry->event->id, "");
     if (serial)
         broadcast_effect_done(bus.broadcast, hub, serial);

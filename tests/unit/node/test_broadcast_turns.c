@@ -72,6 +72,44 @@ TEST(what_is_enforced_waits_for_nobody)
     end();
 }
 
+/* Whoever it takes from has been shown what stands before it. */
+TEST(what_another_instance_takes_away_is_gone_in_its_turn)
+{
+    begin_wide(2);
+    put_fence();
+    CHECK(stage.urgent);
+    put_in_turn(sample_event((struct sample){.type = EVENT_USER_DELETED, .target = "ann"}));
+    put_news();
+    CHECK_EQ(stage.effect_sent[2][0], 0);
+    answer_effect(0, 1);
+    answer_effect(1, 1);
+    CHECK_EQ(stage.announced_all, 1);
+    CHECK(stage.effect_sent[2][0] && stage.effect_sent[2][1] && !stage.urgent);
+    answer_effect(0, 2);
+    CHECK_EQ(stage.announced_all, 1);
+    answer_effect(1, 2);
+    CHECK_EQ(stage.announced_all, 3);
+    end();
+}
+
+/* It is not shown, so nobody can be told of a place behind what they were not shown. */
+TEST(what_another_instance_revokes_is_gone_at_once)
+{
+    struct control_fields fields = {.control = CONTROL_REVOCATION,
+                                    .id = BYTES("c"),
+                                    .tenant = BYTES(""),
+                                    .publisher = BYTES(""),
+                                    .user = BYTES("ann")};
+    struct event *event;
+
+    begin_wide(1);
+    put_fence();
+    CHECK_EQ(event_new_control(&event, &fields, BYTES("{}")), 0);
+    put_in_turn(event);
+    CHECK(stage.effect_sent[2][0] && stage.urgent);
+    end();
+}
+
 /* It ended those connections when this instance delivered it; there may be new ones since. */
 TEST(a_disconnection_that_comes_back_has_no_effect_again_and_a_fence_has)
 {

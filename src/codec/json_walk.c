@@ -3,6 +3,7 @@
 #include "codec/json_walk.h"
 
 #include <assert.h>
+#include <stdlib.h>
 
 #include "codec/json_plain.h"
 #include "mcp_auth/error.h"
@@ -201,6 +202,21 @@ struct bytes json_unquote(struct bytes quoted, char *room)
     }
     assert(at == end && (size_t)(to - room) < inside.size);
     return (struct bytes){room, (size_t)(to - room)};
+}
+
+int json_strings_in(struct json_strings *strings, struct bytes quoted, struct bytes *ret)
+{
+    *ret = json_unquote(quoted, NULL);
+    if (bytes_present(*ret))
+        return 0;
+    if (!strings->unescaped)
+        strings->unescaped = malloc(strings->text_size);
+    if (!strings->unescaped)
+        return MCP_AUTH_E_NOMEM;
+    assert(quoted.size <= strings->text_size - strings->unescaped_size);
+    *ret = json_unquote(quoted, strings->unescaped + strings->unescaped_size);
+    strings->unescaped_size += ret->size;
+    return 0;
 }
 
 /* What can be written in several ways: jansson reads it and json_put_value writes it. */

@@ -28,6 +28,19 @@ static inline bool json_is_quoted(struct bytes value)
     return value.data[0] == '"';
 }
 
+/* Strings of one text that have escapes, as they say. Before: the text's size, and the rest zero;
+ * free(unescaped) in the end. */
+struct json_strings {
+    size_t text_size; /* which is room for all: no string grows by being read */
+    char *unescaped;  /* NULL: none has come */
+    size_t unescaped_size;
+};
+
+/* What a quoted string of that text says. *ret is borrowed from it or from `strings`.
+ * MCP_AUTH_E_NOMEM. */
+MUST_CHECK int json_strings_in(struct json_strings *strings, struct bytes quoted,
+                               struct bytes *ret);
+
 /* Appends a string, number or word as json_put_value would. */
 void json_put_scalar(struct strbuf *out, struct bytes value);
 

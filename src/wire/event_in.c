@@ -2,21 +2,18 @@
 /* event_in.c: an event as its publisher gives it, in JSON or in texts, member by member to a draft. */
 #include "wire/event_in.h"
 
-#include <assert.h>
 #include <stdlib.h>
 
 #include "codec/json_plain.h"
 #include "codec/json_walk.h"
-#include "mcp_auth/error.h"
 #include "wire/event_draft.h"
 #include "wire/nearest.h"
 
-/* One JSON object on its way in. The draft borrows from it and from `unescaped`. */
+/* One JSON object on its way in. The draft borrows from it and from `strings`. */
 struct reading {
     struct event_draft draft;
     struct bytes object;
-    char *unescaped; /* strings that have escapes; object.size bytes, or NULL: none has come */
-    size_t unescaped_size;
+    struct json_strings strings;
 };
 
 static int refuse_unknown(struct reading *reading, struct bytes name)
@@ -42,29 +39,13 @@ static int refuse_unknown(struct reading *reading, struct bytes name)
                               "is not known; details of your own belong into data");
 }
 
-/* What a quoted string says; *ret lives as long as the reading. */
-static int string_in(struct reading *reading, struct bytes quoted, struct bytes *ret)
-{
-    *ret = json_unquote(quoted, NULL);
-    if (bytes_present(*ret))
-        return 0;
-    if (!reading->unescaped)
-        reading->unescaped = malloc(reading->object.size); /* no string grows by being read */
-    if (!reading->unescaped)
-        return MCP_AUTH_E_NOMEM;
-    assert(quoted.size <= reading->object.size - reading->unescaped_size);
-    *ret = json_unquote(quoted, reading->unescaped + reading->unescaped_size);
-    reading->unescaped_size += ret->size;
-    return 0;
-}
-
 static int text_in(struct reading *reading, struct bytes name, struct bytes value,
                    struct bytes *ret)
 {
     if (!json_is_quoted(value))
         return event_draft_refuse(&reading->draft, ERROR_INVALID_MEMBER, name, "must be a string%s",
                                   value.data[0] == 'n' ? ", or left out; it is null" : "");
-    return string_in(reading, value, ret);
+    return json_strings_in(&reading->strings, value, ret);
 }
 
 static int member_in(struct reading *reading, struct bytes name, struct bytes value)
@@ -99,7 +80,7 @@ static int members_in(struct reading *reading)
                                   "an event must be an object");
     walk = json_walk(reading->object);
     while (json_walk_member(&walk, &quoted, &value)) {
-        r = string_in(reading, quoted, &name);
+        r = json_strings_in(&reading->strings, quoted, &name);
         if (r == 0)
             r = member_in(reading, name, value);
         if (r < 0)
@@ -127,10 +108,9 @@ int event_in(struct event **ret, struct bytes object, const struct event_context
 
     event_draft_init(&reading.draft, context, ret_problem);
     reading.object = json_walk_value(object);
-    reading.unescaped = NULL;
-    reading.unescaped_size = 0;
+    reading.strings = (struct json_strings){.text_size = reading.object.size};
     r = finish(&reading.draft, members_in(&reading), ret, ret_redacted);
-    free(reading.unescaped);
+    free(reading.strings.unescaped);
     return r;
 }
 

@@ -22,15 +22,14 @@ static const struct bytes frame_members[FRAME_MEMBERS] = {
     [POSITION] = {"position", 8},
 };
 
-/* One entry on its way in; all texts are borrowed from it and from `unescaped`. */
+/* One entry on its way in; all texts are borrowed from it and from `strings`. */
 struct reading {
     const struct stored_fields *stored;
     struct event_fields fields;
     struct bytes frame[FRAME_MEMBERS]; /* texts, but DATA */
     unsigned next_word;                /* behind the last that came: mostly this one is next */
     struct bytes object;
-    char *unescaped; /* strings that have escapes; object.size bytes, or NULL: none has come */
-    size_t unescaped_size;
+    struct json_strings strings;
 };
 
 static struct bytes word_text(unsigned word)
@@ -66,22 +65,6 @@ static bool has_controls(struct bytes text)
     return false;
 }
 
-/* What a quoted string says; *ret lives as long as the reading. */
-static int string_in(struct reading *reading, struct bytes quoted, struct bytes *ret)
-{
-    *ret = json_unquote(quoted, NULL);
-    if (bytes_present(*ret))
-        return 0;
-    if (!reading->unescaped)
-        reading->unescaped = malloc(reading->object.size); /* no string grows by being read */
-    if (!reading->unescaped)
-        return MCP_AUTH_E_NOMEM;
-    assert(quoted.size <= reading->object.size - reading->unescaped_size);
-    *ret = json_unquote(quoted, reading->unescaped + reading->unescaped_size);
-    reading->unescaped_size += ret->size;
-    return 0;
-}
-
 /* A member's text. Control characters come by escapes alone, and only a message may have any: names
  * with them could be taken for others in the audience's keys. */
 static int text_in(struct reading *reading, struct bytes value, size_t size_max, bool lines_allowed,
@@ -91,7 +74,7 @@ static int text_in(struct reading *reading, struct bytes value, size_t size_max,
 
     if (!json_is_quoted(value))
         return MCP_AUTH_E_INVALID;
-    r = string_in(reading, value, ret);
+    r = json_strings_in(&reading->strings, value, ret);
     if (r < 0)
         return r;
     if (ret->size > size_max ||
@@ -131,7 +114,7 @@ static int members_in(struct reading *reading)
         return MCP_AUTH_E_INVALID;
     walk = json_walk(reading->object);
     while (json_walk_member(&walk, &quoted, &value)) {
-        r = string_in(reading, quoted, &name);
+        r = json_strings_in(&reading->strings, quoted, &name);
         if (r == 0)
             r = member_in(reading, name, value);
         if (r < 0)
@@ -219,6 +202,7 @@ int event_stored_in(struct event **ret, const struct stored_fields *stored,
     memset(&reading, 0, sizeof reading);
     reading.stored = stored;
     reading.object = json_walk_value(stored->json);
+    reading.strings.text_size = reading.object.size;
     r = members_in(&reading);
     if (r == 0)
         r = stamp_in(&reading);
@@ -226,7 +210,7 @@ int event_stored_in(struct event **ret, const struct stored_fields *stored,
         r = stored->type.size > 0 && stored->type.data[0] == '$'
                 ? control_make(ret, &reading)
                 : event_make(ret, &reading, policy);
-    free(reading.unescaped);
+    free(reading.strings.unescaped);
     return r;
 }
 

@@ -4,24 +4,18 @@
 
 #include <stdlib.h>
 
-#include "mcp_auth/error.h"
-
 static bool is_secret(struct strbuf *out, struct bytes quoted, const struct redaction *redaction)
 {
-    struct bytes name = json_unquote(quoted, NULL);
-    char *room = NULL;
-    bool secret;
+    struct json_strings strings = {.text_size = quoted.size};
+    struct bytes name;
+    bool secret = true;
+    int r = json_strings_in(&strings, quoted, &name);
 
-    if (!bytes_present(name)) { /* it has escapes */
-        room = malloc(quoted.size);
-        if (!room) {
-            out->error = MCP_AUTH_E_NOMEM;
-            return true;
-        }
-        name = json_unquote(quoted, room);
-    }
-    secret = redaction_matches(redaction, name);
-    free(room);
+    if (r < 0)
+        out->error = r;
+    else
+        secret = redaction_matches(redaction, name);
+    free(strings.unescaped);
     return secret;
 }
 

@@ -91,6 +91,25 @@ TEST(a_string_says_what_its_escapes_mean)
     }
 }
 
+TEST(the_strings_of_one_text_stay_as_they_are_beside_each_other)
+{
+    struct bytes text = checked(BYTES("[\"\\t1\",\"plain\",\"\\u00e9\",\"\\\\\"]")), quoted,
+                 said[4];
+    struct json_strings strings = {.text_size = text.size};
+    struct json_walk walk = json_walk(text);
+
+    for (size_t i = 0; i < ARRAY_COUNT(said); i++) {
+        CHECK(json_walk_element(&walk, &quoted));
+        CHECK_EQ(json_strings_in(&strings, quoted, &said[i]), 0);
+    }
+    CHECK_TEXT(said[0], "\t1");
+    CHECK_TEXT(said[1], "plain");
+    CHECK_TEXT(said[2], "\xc3\xa9");
+    CHECK_TEXT(said[3], "\\");
+    free(strings.unescaped);
+    free((char *)(uintptr_t)text.data);
+}
+
 TEST(a_scalar_is_written_as_its_value_is)
 {
     static const char *const texts[] = {

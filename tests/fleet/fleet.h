@@ -5,6 +5,7 @@
 
 #include "../sim/dice.h"
 #include "../sim/frames.h"
+#include "../sim/mail.h"
 #include "../sim/token.h"
 #include "auth/authenticate.h"
 #include "base/list.h"
@@ -70,29 +71,6 @@ struct broker_sim {
     unsigned starts; /* Redis' at the time of the connection */
     uint64_t link, generation, epoch, last_n, last_check, upto_n, fences_version;
     struct list answers;
-};
-
-struct mail {
-    struct list in_order;
-    enum {
-        MAIL_EFFECT,
-        MAIL_ANNOUNCE,
-        MAIL_FORGET,
-        MAIL_GONE,
-        MAIL_REBASE,
-        MAIL_ANSWER,
-        MAIL_STATE,
-        MAIL_DONE,
-        MAIL_ASK
-    } kind;
-    struct entry entry;
-    uint64_t serial;
-    struct position head;
-    enum rebase_kind rebase;
-    bool ok, isolated;
-    struct resume_answer answer;
-    struct resume_request request;
-    char *keys_text;
 };
 
 struct instance {
@@ -226,8 +204,6 @@ void instance_stop(struct instance *i);
 void instance_advance(struct instance *i);
 
 /* mail.c */
-struct mail *mail_post(struct list *box, int kind);
-void mail_drop(struct list *box);
 bool instance_bus_mail(struct instance *i);
 bool instance_hub_mail(struct instance *i, unsigned hub);
 void instance_settle_hub(struct instance *i, unsigned hub); /* time, then everybody there reads */

@@ -60,17 +60,7 @@ static void on_rebase(void *owner, unsigned hub, const struct position *head,
 
 static void on_resumed(void *owner, unsigned hub, const struct resume_answer *answer)
 {
-    struct mail *mail = tell(owner, hub, MAIL_ANSWER, NULL);
-    struct entry *entries = calloc(answer->entries_count + 1, sizeof *entries);
-
-    if (!entries)
-        abort();
-    mail->answer = *answer;
-    for (unsigned k = 0; k < answer->entries_count; k++) {
-        entries[k] = answer->entries[k];
-        event_ref(entries[k].event);
-    }
-    mail->answer.entries = entries;
+    mail_set_answer(tell(owner, hub, MAIL_ANSWER, NULL), answer);
     stats.resumed_ahead += answer->outcome == RESUME_AHEAD;
 }
 
@@ -244,22 +234,8 @@ static void on_refused(void *owner, const struct event *event)
 static bool on_resume(void *owner, const struct resume_request *request)
 {
     struct hub_place *place = owner;
-    struct mail *mail = mail_post(&place->instance->mail, MAIL_ASK);
-    struct bytes *keys = calloc(request->keys_count + 1, sizeof *keys);
-    size_t size = 0, at = 0;
 
-    for (unsigned k = 0; k < request->keys_count; k++)
-        size += request->keys[k].size;
-    mail->keys_text = malloc(size + 1);
-    if (!keys || !mail->keys_text)
-        abort();
-    for (unsigned k = 0; k < request->keys_count; k++) {
-        memcpy(mail->keys_text + at, request->keys[k].data, request->keys[k].size);
-        keys[k] = (struct bytes){mail->keys_text + at, request->keys[k].size};
-        at += request->keys[k].size;
-    }
-    mail->request = *request;
-    mail->request.keys = keys;
+    mail_set_request(mail_post(&place->instance->mail, MAIL_ASK), request);
     return true;
 }
 

@@ -1,49 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mail.c: what is on its way between an instance's bus thread and its hubs, and its arrival. */
-#include <stdlib.h>
-
+/* mail.c: what arrives at an instance's bus thread and at its hubs. */
 #include "fleet.h"
-
-struct mail *mail_post(struct list *box, int kind)
-{
-    struct mail *mail = calloc(1, sizeof *mail);
-
-    if (!mail)
-        abort();
-    mail->kind = kind;
-    list_append(box, &mail->in_order);
-    return mail;
-}
-
-static struct mail *mail_take(struct list *box)
-{
-    struct mail *mail;
-
-    if (list_empty(box))
-        return NULL;
-    mail = container_of(box->next, struct mail, in_order);
-    list_unlink(&mail->in_order);
-    return mail;
-}
-
-static void mail_free(struct mail *mail)
-{
-    event_unref(mail->entry.event);
-    for (unsigned i = 0; i < mail->answer.entries_count; i++)
-        event_unref(mail->answer.entries[i].event);
-    free((void *)(uintptr_t)mail->answer.entries);
-    free((void *)(uintptr_t)mail->request.keys);
-    free(mail->keys_text);
-    free(mail);
-}
-
-void mail_drop(struct list *box)
-{
-    struct mail *mail;
-
-    while ((mail = mail_take(box)))
-        mail_free(mail);
-}
 
 bool instance_bus_mail(struct instance *i)
 {

@@ -1,65 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* bus.c: the bus thread's side of the simulation: first-in first-out mailboxes, emptied at whim. */
-#include <stdlib.h>
-#include <string.h>
-
+/* bus.c: the bus thread's side of the simulation: its mail is delivered at whim. */
 #include "world.h"
-
-static struct mail *post(struct mailbox *box, int kind)
-{
-    struct mail *mail = calloc(1, sizeof *mail);
-
-    if (!mail)
-        abort();
-    mail->kind = kind;
-    if (!box->first)
-        box->end = &box->first;
-    *box->end = mail;
-    box->end = &mail->next;
-    box->count++;
-    return mail;
-}
-
-static struct mail *take(struct mailbox *box)
-{
-    struct mail *mail = box->first;
-
-    if (!mail)
-        return NULL;
-    box->first = mail->next;
-    box->count--;
-    return mail;
-}
-
-static void mail_free(struct mail *mail)
-{
-    event_unref(mail->entry.event);
-    for (unsigned i = 0; i < mail->answer.entries_count; i++)
-        event_unref(mail->answer.entries[i].event);
-    free((void *)(uintptr_t)mail->answer.entries);
-    free((void *)(uintptr_t)mail->request.keys);
-    free(mail->keys_text);
-    free(mail);
-}
-
-void world_drop_mail(struct world *w)
-{
-    struct mail *mail;
-
-    for (unsigned h = 0; h < w->config.hubs; h++) {
-        while ((mail = take(&w->to_hub[h])))
-            mail_free(mail);
-        while ((mail = take(&w->to_bus[h])))
-            mail_free(mail);
-    }
-}
 
 static void on_effect(void *owner, unsigned hub, const struct entry *entry, uint64_t serial,
                       bool urgent)
 {
     (void)urgent; /* one queue for all, in order */
     struct world *w = owner;
-    struct mail *mail = post(&w->to_hub[hub], MAIL_EFFECT);
+    struct mail *mail = mail_post(&w->to_hub[hub], MAIL_EFFECT);
 
     mail->entry = *entry;
     mail->serial = serial;
@@ -69,7 +17,7 @@ static void on_effect(void *owner, unsigned hub, const struct entry *entry, uint
 static void on_announce(void *owner, unsigned hub, const struct entry *entry)
 {
     struct world *w = owner;
-    struct mail *mail = post(&w->to_hub[hub], MAIL_ANNOUNCE);
+    struct mail *mail = mail_post(&w->to_hub[hub], MAIL_ANNOUNCE);
 
     mail->entry = *entry;
     event_ref(entry->event);
@@ -88,19 +36,11 @@ static void on_answer(void *owner, unsigned hub, const struct resume_answer *ans
 {
     struct world *w = owner;
     const struct mail *question = w->asking;
-    struct mail *mail = post(&w->to_hub[hub], MAIL_ANSWER);
+    struct mail *mail = mail_post(&w->to_hub[hub], MAIL_ANSWER);
     struct client *c = &w->clients[question->client];
     bool slice = answer->outcome == RESUME_SLICE;
 
-    mail->answer = *answer;
-    mail->answer.entries = calloc(answer->entries_count + 1, sizeof *answer->entries);
-    if (!mail->answer.entries)
-        abort();
-    if (answer->entries_count > 0)
-        memcpy((void *)(uintptr_t)mail->answer.entries, answer->entries,
-               answer->entries_count * sizeof *answer->entries);
-    for (unsigned i = 0; i < answer->entries_count; i++)
-        event_ref(answer->entries[i].event);
+    mail_set_answer(mail, answer);
     mail->client = question->client;
     mail->client_life = question->client_life;
     if (question->client_life == c->life)
@@ -185,24 +125,6 @@ static struct client *asker(struct world *w, unsigned hub, slot_handle handle)
     return NULL;
 }
 
-static void copy_keys(struct mail *mail, const struct resume_request *request)
-{
-    struct bytes *keys = calloc(request->keys_count + 1, sizeof *keys);
-    size_t size = 0, at = 0;
-
-    for (unsigned i = 0; i < request->keys_count; i++)
-        size += request->keys[i].size;
-    mail->keys_text = malloc(size + 1);
-    if (!keys || !mail->keys_text)
-        abort();
-    for (unsigned i = 0; i < request->keys_count; i++) {
-        memcpy(mail->keys_text + at, request->keys[i].data, request->keys[i].size);
-        keys[i] = (struct bytes){mail->keys_text + at, request->keys[i].size};
-        at += request->keys[i].size;
-    }
-    mail->request.keys = keys;
-}
-
 bool world_ask(void *owner, const struct resume_request *request)
 {
     const struct hub_owner *hub = owner;
@@ -216,18 +138,17 @@ bool world_ask(void *owner, const struct resume_request *request)
     }
     w->asks[w->asks_count++] =
         (struct ask){c->index, request->serial, request->first, request->from.n};
-    mail = post(&w->to_bus[hub->index], MAIL_ASK);
-    mail->request = *request;
+    mail = mail_post(&w->to_bus[hub->index], MAIL_ASK);
+    mail_set_request(mail, request);
     stats.second_slices += !request->first;
     mail->client = c->index;
     mail->client_life = c->life;
-    copy_keys(mail, request);
     return true;
 }
 
 bool world_deliver_to_bus(struct world *w, unsigned hub)
 {
-    struct mail *mail = take(&w->to_bus[hub]);
+    struct mail *mail = mail_take(&w->to_bus[hub]);
 
     if (!mail)
         return false;
@@ -258,7 +179,7 @@ static void take_answer(struct world *w, unsigned hub, const struct mail *mail)
 
 bool world_deliver_to_hub(struct world *w, unsigned hub)
 {
-    struct mail *mail = take(&w->to_hub[hub]);
+    struct mail *mail = mail_take(&w->to_hub[hub]);
 
     if (!mail)
         return false;
@@ -268,7 +189,7 @@ bool world_deliver_to_hub(struct world *w, unsigned hub)
         if (hub_effect(w->hubs[hub], mail->entry.event) < 0)
             world_fail(w, "an effect was not stored");
         oracle_effect(w->oracle, hub, mail->entry.n);
-        post(&w->to_bus[hub], MAIL_DONE)->serial = mail->serial;
+        mail_post(&w->to_bus[hub], MAIL_DONE)->serial = mail->serial;
         stats.effects++;
         break;
     case MAIL_ANNOUNCE:

@@ -154,6 +154,8 @@ void world_open(struct world *w, uint64_t seed)
                                 .owner = &w->owners[h]};
 
         w->owners[h] = (struct hub_owner){w, h};
+        list_init(&w->to_hub[h]);
+        list_init(&w->to_bus[h]);
         must(hub_new(&w->hubs[h], h, &w->settings, w->issuers, &port, &w->random,
                      history_head(w->history), w->now));
     }
@@ -187,7 +189,10 @@ void world_close(struct world *w)
     if (w->places_taken != 0)
         world_fail(w, "%u places are taken when all are gone", w->places_taken);
     check_counters(w);
-    world_drop_mail(w);
+    for (unsigned h = 0; h < w->config.hubs; h++) {
+        mail_drop(&w->to_hub[h]);
+        mail_drop(&w->to_bus[h]);
+    }
     broadcast_free(w->broadcast);
     broker_free(w->broker);
     for (unsigned h = 0; h < w->config.hubs; h++)

@@ -9,6 +9,7 @@
 #include "frames.h"
 #include "history/history.h"
 #include "hub/hub.h"
+#include "mail.h"
 #include "node/broadcast.h"
 #include "oracle.h"
 #include "oracle_plain.h"
@@ -17,24 +18,6 @@
 #define POSITIONS_MAX 512
 #define EVENTS_MAX 8192
 #define ASKS_MAX (4 * CLIENTS_MAX)
-
-/* On its way between a hub and the bus thread. */
-struct mail {
-    struct mail *next;
-    enum { MAIL_EFFECT, MAIL_ANNOUNCE, MAIL_ANSWER, MAIL_DONE, MAIL_ASK } kind;
-    struct entry entry;
-    uint64_t serial; /* of an effect */
-    struct resume_answer answer;
-    struct resume_request request;
-    unsigned client; /* of the question, as the driver knows it */
-    unsigned client_life;
-    char *keys_text;
-};
-
-struct mailbox {
-    struct mail *first, **end;
-    unsigned count;
-};
 
 struct client {
     struct outlet outlet;
@@ -91,7 +74,7 @@ struct world {
     struct history *history;
     struct broadcast *broadcast;
     struct broker *broker;
-    struct mailbox to_hub[SIM_HUBS_MAX], to_bus[SIM_HUBS_MAX];
+    struct list to_hub[SIM_HUBS_MAX], to_bus[SIM_HUBS_MAX]; /* of mail */
     struct now now;
     struct client clients[CLIENTS_MAX];
     struct client *current; /* whose call is running */
@@ -178,12 +161,11 @@ void world_close(struct world *w);
 void world_begin_turn(struct world *w, unsigned hub);
 /* Tells the oracle what the hub did by itself, and lets it judge. */
 void world_end_turn(struct world *w, unsigned hub);
-/* bus.c: mailboxes and ports. */
+/* bus.c */
 bool world_deliver_to_hub(struct world *w, unsigned hub); /* false: nothing there */
 bool world_deliver_to_bus(struct world *w, unsigned hub);
 bool world_ask(void *owner, const struct resume_request *request);
 void world_bus_ports(struct broadcast_port *broadcast, struct broker_port *broker, struct world *w);
-void world_drop_mail(struct world *w);
 
 /* clients.c */
 void client_connect(struct world *w);

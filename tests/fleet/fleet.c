@@ -5,12 +5,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-/* sim_fleet [--seed N] [--runs N] [--steps N] [--trace], or just N for one seed. Seeds count up. */
-
-#define RUNS 400
-#define STEPS 4000
+#include "../sim/seeds.h"
 
 struct stats stats;
 
@@ -242,10 +238,9 @@ static void quiet(struct fleet *f)
     stats.quiets++;
 }
 
-static bool run(uint64_t seed, unsigned long steps, bool trace)
+static const char *run(uint64_t seed, unsigned long steps, bool trace)
 {
     struct fleet *f = calloc(1, sizeof *f);
-    bool good;
 
     if (!f)
         abort();
@@ -256,70 +251,23 @@ static bool run(uint64_t seed, unsigned long steps, bool trace)
         if (i % 1000 == 999)
             quiet(f);
     }
-    good = !f->truth.problem[0];
-    if (good) {
-        fleet_close(f);
-        free(f);
-        return true;
-    }
-    /* What is under test is in an unknown state then: it is left as it stands, not freed. */
-    printf("seed %llu: %s\n  repeat: sim_fleet --seed %llu --runs 1 --steps %lu\n",
-           (unsigned long long)seed, f->truth.problem, (unsigned long long)seed, steps);
-    fflush(stdout);
-    return false;
-}
-
-/* A state that was never reached was never tested. Only a whole run can be held to that. */
-static unsigned long print_stats(void)
-{
-    unsigned long missing = 0;
-
-    printf("reached:");
-#define PRINT(name)                       \
-    printf(" " #name " %lu", stats.name); \
-    missing += stats.name == 0;
-    STATS(PRINT)
-#undef PRINT
-    printf("\n");
-#define NAME(name)       \
-    if (stats.name == 0) \
-        printf("never reached: " #name "\n");
-    STATS(NAME)
-#undef NAME
-    return missing;
+    if (f->truth.problem[0])
+        return f->truth.problem;
+    fleet_close(f);
+    free(f);
+    return NULL;
 }
 
 int main(int argc, char **argv)
 {
-    unsigned long runs = RUNS, steps = STEPS, passed = 0, failed = 0;
-    uint64_t seed = 1;
-    bool trace = false;
+    static const struct seeds_stat reached[] = {STATS(SEEDS_STAT)};
+    static const struct simulation simulation = {.name = "sim_fleet",
+                                                 .runs = 400,
+                                                 .steps = 4000,
+                                                 .traces = true,
+                                                 .run = run,
+                                                 .stats = reached,
+                                                 .stats_count = ARRAY_COUNT(reached)};
 
-    for (int i = 1; i < argc; i++) {
-        if (i + 1 < argc && strcmp(argv[i], "--seed") == 0) {
-            seed = strtoull(argv[++i], NULL, 10);
-        } else if (i + 1 < argc && strcmp(argv[i], "--runs") == 0) {
-            runs = strtoul(argv[++i], NULL, 10);
-        } else if (i + 1 < argc && strcmp(argv[i], "--steps") == 0) {
-            steps = strtoul(argv[++i], NULL, 10);
-        } else if (strcmp(argv[i], "--trace") == 0) {
-            trace = true;
-        } else if (argv[i][0] >= '0' && argv[i][0] <= '9') {
-            seed = strtoull(argv[i], NULL, 10);
-            runs = 1;
-        } else {
-            fprintf(stderr, "usage: sim_fleet [--seed N] [--runs N] [--steps N] [--trace]\n");
-            return 2;
-        }
-    }
-    for (unsigned long i = 0; i < runs && failed < 5; i++) { /* the first few tell what is wrong */
-        if (run(seed + i, steps, trace))
-            passed++;
-        else
-            failed++;
-    }
-    if (print_stats() > 0 && runs >= RUNS && failed == 0)
-        failed++;
-    printf("%lu passed, %lu failed\n", passed, failed);
-    return failed ? 1 : 0;
+    return seeds_main(&simulation, argc, argv);
 }

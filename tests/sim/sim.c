@@ -1,20 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sim.c: several hubs behind one bus, random sessions, and an oracle that knows what each must get. */
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
+#include "seeds.h"
 #include "world.h"
-
-/* sim [--seed N] [--runs N] [--steps N], or just N for one seed. Seeds count up from the first. */
-
-#define RUNS 120
-#define STEPS 10000
-
-struct arguments {
-    uint64_t seed;
-    unsigned long runs, steps;
-};
 
 static struct client *some_client(struct world *w)
 {
@@ -157,18 +146,18 @@ static void drain_hub(struct world *w)
     settle(w);
 }
 
-/* What is under test is in an unknown state then: it is left as it stands, not freed. */
-static struct world *abandoned[3];
+/* For the leak checker: worlds that are not freed are not lost either. */
+static struct world *abandoned[SEEDS_FAILED_MAX];
+static unsigned abandoned_count;
 
-static bool run(const struct arguments *arguments, uint64_t seed)
+static const char *run(uint64_t seed, unsigned long steps, bool trace __attribute__((unused)))
 {
     struct world *w = calloc(1, sizeof *w);
-    bool good;
 
     if (!w)
         abort();
     world_open(w, seed);
-    for (unsigned long i = 0; i < arguments->steps && !world_problem(w); i++) {
+    for (unsigned long i = 0; i < steps && !world_problem(w); i++) {
         step(w);
         if (i % 700 == 699)
             settle(w);
@@ -177,89 +166,26 @@ static bool run(const struct arguments *arguments, uint64_t seed)
         settle(w);
     if (!world_problem(w) && dice_chance(&w->dice, 50))
         drain_hub(w);
-    good = !world_problem(w);
-    if (good) {
+    if (!world_problem(w))
         world_close(w);
-        good = !world_problem(w);
-    }
-    if (!good) {
-        printf("seed %llu: %s\n  repeat: sim --seed %llu --runs 1 --steps %lu\n",
-               (unsigned long long)seed, world_problem(w), (unsigned long long)seed,
-               arguments->steps);
-        fflush(stdout);
-        for (unsigned i = 0; i < ARRAY_COUNT(abandoned); i++)
-            if (!abandoned[i]) {
-                abandoned[i] = w;
-                break;
-            }
-        return false;
+    if (world_problem(w)) {
+        abandoned[abandoned_count++] = w;
+        return world_problem(w);
     }
     oracle_free(w->oracle);
     free(w);
-    return true;
-}
-
-/* A state that was never reached was never tested. Only a whole run can be held to that. */
-static unsigned long print_stats(void)
-{
-    unsigned long missing = 0;
-
-    printf("reached:");
-#define PRINT(name)                       \
-    printf(" " #name " %lu", stats.name); \
-    missing += stats.name == 0;
-    STATS(PRINT)
-#undef PRINT
-    printf("\n");
-#define NAME(name)       \
-    if (stats.name == 0) \
-        printf("never reached: " #name "\n");
-    STATS(NAME)
-#undef NAME
-    return missing;
-}
-
-static bool arguments_read(int argc, char **argv, struct arguments *ret)
-{
-    bool runs_given = false;
-
-    *ret = (struct arguments){1, RUNS, STEPS};
-    for (int i = 1; i < argc; i++) {
-        if (i + 1 < argc && strcmp(argv[i], "--seed") == 0) {
-            ret->seed = strtoull(argv[++i], NULL, 10);
-        } else if (i + 1 < argc && strcmp(argv[i], "--runs") == 0) {
-            ret->runs = strtoul(argv[++i], NULL, 10);
-            runs_given = true;
-        } else if (i + 1 < argc && strcmp(argv[i], "--steps") == 0) {
-            ret->steps = strtoul(argv[++i], NULL, 10);
-        } else if (argv[i][0] >= '0' && argv[i][0] <= '9') {
-            ret->seed = strtoull(argv[i], NULL, 10);
-            ret->runs = runs_given ? ret->runs : 1;
-        } else {
-            fprintf(stderr, "usage: sim [--seed N] [--runs N] [--steps N]\n");
-            return false;
-        }
-    }
-    return true;
+    return NULL;
 }
 
 int main(int argc, char **argv)
 {
-    struct arguments arguments;
-    unsigned long passed = 0, failed = 0;
+    static const struct seeds_stat reached[] = {STATS(SEEDS_STAT)};
+    static const struct simulation simulation = {.name = "sim",
+                                                 .runs = 120,
+                                                 .steps = 10000,
+                                                 .run = run,
+                                                 .stats = reached,
+                                                 .stats_count = ARRAY_COUNT(reached)};
 
-    if (!arguments_read(argc, argv, &arguments))
-        return 2;
-    for (unsigned long i = 0; i < arguments.runs; i++) {
-        if (run(&arguments, arguments.seed + i))
-            passed++;
-        else
-            failed++;
-        if (failed == ARRAY_COUNT(abandoned)) /* the first few tell what is wrong */
-            break;
-    }
-    if (print_stats() > 0 && arguments.runs >= RUNS && failed == 0)
-        failed++;
-    printf("%lu passed, %lu failed\n", passed, failed);
-    return failed ? 1 : 0;
+    return seeds_main(&simulation, argc, argv);
 }

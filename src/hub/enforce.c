@@ -152,6 +152,16 @@ void enforce_close(struct session *s)
     session_close(s, removed ? CLOSE_ACCOUNT_REMOVED : CLOSE_TOKEN_REVOKED, -1);
 }
 
+/* One event that was given to two instances is an object of each, with a time of each; its id and
+ * what it takes away are the same. */
+static bool is_same_removal(const struct event *event, const struct event *other)
+{
+    return other->has_fence && other->fence.scope == FENCE_EVERYTHING &&
+           bytes_equal(event->id, other->id) &&
+           bytes_equal(event->fence.tenant, other->fence.tenant) &&
+           bytes_equal(event->fence.user, other->fence.user);
+}
+
 void enforce_announced(struct hub *hub, struct fanout_frames *frames)
 {
     const struct entry *entry = frames->entry;
@@ -161,7 +171,7 @@ void enforce_announced(struct hub *hub, struct fanout_frames *frames)
         struct session *s = extras->session;
         enum view view;
 
-        if (extras->leaving_for != entry->event || session_expired(s))
+        if (!is_same_removal(extras->leaving_for, entry->event) || session_expired(s))
             continue;
         if (extras->leaving_live && frames->number > extras->skip_to &&
             session_may_see(s, entry->event, &view))

@@ -270,6 +270,34 @@ TEST(a_fence_is_kept_while_any_token_it_covers_could_be_accepted)
     stage_done(&stage);
 }
 
+/* As when a publisher gives it to two instances, and the stream has the other one's. */
+TEST(the_event_that_removed_a_user_may_come_as_another_instance_stored_it)
+{
+    struct sample removal = {.type = EVENT_USER_DELETED, .id = "gone", .target = "ann"};
+    struct sample news = {.type = EVENT_USER_UPDATED, .id = "gone", .target = "ann"};
+    struct client client;
+    struct event *event;
+
+    begin();
+    client_sign_in(&client, &stage, SESSION_CONTROL, "ann", NULL);
+    removal.time_ms = stage.now.wall_ms + 3;
+    event = sample_event(removal);
+    CHECK_EQ(hub_effect(stage.hub, event), 0);
+    stage_publish(&stage, news); /* what only has the same id is not shown */
+    removal.time_ms = 0;
+    removal.target = "ben";
+    stage_publish(&stage, removal);
+    CHECK(client_quiet(&client));
+    removal.target = "ann";
+    stage_publish(&stage, removal);
+    CHECK(client_reads(&client, "event", "\"event_type\":\"user_deleted\""));
+    CHECK(client_reads(&client, "closing", "\"code\":4002"));
+    CHECK(client_closed(&client, CLOSE_ACCOUNT_REMOVED));
+    event_unref(event);
+    client_gone(&client);
+    stage_done(&stage);
+}
+
 /* It was enforced when it came in, and turned out to have been published before. */
 TEST(who_lost_everything_by_an_event_that_does_not_come_goes_all_the_same)
 {

@@ -3,9 +3,11 @@
 import asyncio
 import faulthandler
 import inspect
+import subprocess
 
 import pytest
 
+from fleets import Fleet
 from installed import Installed
 from redis_server import RedisServer
 from serving import API_KEY, Server
@@ -120,6 +122,32 @@ def start_redis(request, tmp_path):
 @pytest.fixture
 def redis_server(start_redis):
     return start_redis()
+
+
+@pytest.fixture
+def fleet(launch, redis_server):
+    """Three instances on one redis-server."""
+    made = Fleet(launch, redis_server)
+    yield made
+    if redis_server.frozen:
+        redis_server.thaw()
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory):
+    """A certificate authority of our own, and a certificate of 127.0.0.1 and localhost by it."""
+    folder = tmp_path_factory.mktemp("ca")
+    (folder / "names").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
+    for command in (
+            "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=Test-CA "
+            "-keyout ca.key -out ca.pem",
+            "req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=localhost "
+            "-keyout server.key -out server.csr",
+            "x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 "
+            "-extfile names -out server.pem"):
+        subprocess.run(["openssl", *command.split()], cwd=folder, check=True, capture_output=True)
+    return folder
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import re
 import signal
 import socket
 import ssl
-import subprocess
 import threading
 import time
 
@@ -22,23 +21,6 @@ from tokens import claims, mint, pem, unique
 
 FAILED = (4001, "Authentication failed")
 LACKS_AGAIN_SECONDS = 10  # src/keys/schedule.h, SCHEDULE_ASKED_MS
-
-
-@pytest.fixture(scope="session")
-def authority(tmp_path_factory):
-    """A certificate authority of our own, and a certificate of localhost by it."""
-    folder = tmp_path_factory.mktemp("ca")
-    for command in (
-            "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=Test-CA "
-            "-keyout ca.key -out ca.pem",
-            "req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=localhost "
-            "-keyout server.key -out server.csr"):
-        subprocess.run(["openssl", *command.split()], cwd=folder, check=True, capture_output=True)
-    (folder / "names").write_text("subjectAltName=DNS:localhost\n")
-    subprocess.run("openssl x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial "
-                   "-days 2 -extfile names -out server.pem".split(), cwd=folder, check=True,
-                   capture_output=True)
-    return folder
 
 
 class Provider:

@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 # test_redis_address.py: where Redis is and how one gets in: database, user, socket, TLS, passwords.
-import subprocess
-
 import pytest
 
 from events import event
@@ -49,23 +47,6 @@ def test_a_unix_socket(launch, redis_server, database):
 
 def test_a_host_name(launch, redis_server):
     works(launch({"REDIS_URL": f"redis://localhost:{redis_server.port}"}), redis_server)
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    """A certificate authority of our own, and a certificate of 127.0.0.1 and localhost by it."""
-    folder = tmp_path_factory.mktemp("ca")
-    for command in (
-            "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=Test-CA "
-            "-keyout ca.key -out ca.pem",
-            "req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=localhost "
-            "-keyout server.key -out server.csr"):
-        subprocess.run(["openssl", *command.split()], cwd=folder, check=True, capture_output=True)
-    (folder / "names").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
-    subprocess.run("openssl x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial "
-                   "-days 2 -extfile names -out server.pem".split(), cwd=folder, check=True,
-                   capture_output=True)
-    return folder
 
 
 @pytest.fixture

@@ -3,11 +3,9 @@
 import asyncio
 import json
 
-import pytest
-
 from clients import Client, join, refused, settle
 from events import event
-from fleets import Fleet, publish
+from fleets import publish
 from test_enforcement import every_door
 from test_sse import begin
 from tokens import admin, mint, unique
@@ -16,13 +14,6 @@ JSON = {"Content-Type": "application/json"}
 NOBODY = frozenset(["editor"])
 CLOSED = {"sign-in": {NOBODY}, "resume": {NOBODY}, "header": {NOBODY}, "renewal": {NOBODY},
           "publish": {403}, "stats": {403}}
-
-
-@pytest.fixture
-def fleet(launch, redis_server):
-    made = Fleet(launch, redis_server)
-    yield made
-    made.close()
 
 
 class Demoted:

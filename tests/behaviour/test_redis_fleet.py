@@ -3,21 +3,12 @@
 import asyncio
 import json
 
-import pytest
-
 from clients import join, refused, settle, without_probes
 from events import event
-from fleets import Fleet, publish, stored_ids, stream, wait_for
+from fleets import publish, stored_ids, stream, wait_for
 from tokens import admin, mint, unique
 
 JSON = {"Content-Type": "application/json"}
-
-
-@pytest.fixture
-def fleet(launch, redis_server):
-    made = Fleet(launch, redis_server)
-    yield made
-    made.close()
 
 
 async def close_all(*clients):

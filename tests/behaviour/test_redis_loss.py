@@ -13,13 +13,6 @@ from tokens import unique
 RESYNC = (4302, 4301)
 
 
-@pytest.fixture
-def fleet(launch, redis_server):
-    made = Fleet(launch, redis_server)
-    yield made
-    made.close()
-
-
 def epochs(fleet):
     return {server.stats()["redis"]["epoch"] for server in fleet}
 

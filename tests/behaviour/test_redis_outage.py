@@ -8,19 +8,10 @@ import pytest
 
 from clients import join, refused, settle, without_probes
 from events import event
-from fleets import AWAY, BACK, Fleet, lines, publish, stored_ids, wait_bus, wait_for
+from fleets import AWAY, BACK, lines, publish, stored_ids, wait_bus, wait_for
 from tokens import admin, mint, unique
 
 JSON = {"Content-Type": "application/json"}
-
-
-@pytest.fixture
-def fleet(launch, redis_server):
-    made = Fleet(launch, redis_server)
-    yield made
-    if redis_server.frozen:
-        redis_server.thaw()
-    made.close()
 
 
 def mine(tenant, count=1, **members):

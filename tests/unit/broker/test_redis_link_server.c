@@ -19,6 +19,22 @@ static struct link_stage stage;
         link_stage_open(&stage, url_, password, ca_file); \
     } while (0)
 
+/* A link that comes up, and is closed. */
+#define COMES_UP(password, ca_file, ...)      \
+    do {                                      \
+        OPEN(password, ca_file, __VA_ARGS__); \
+        link_up(&stage);                      \
+        link_stage_close(&stage);             \
+    } while (0)
+
+/* A link that ends for this reason; stage.why has all of it. */
+#define GOES_DOWN(word, password, ca_file, ...) \
+    do {                                        \
+        OPEN(password, ca_file, __VA_ARGS__);   \
+        link_down(&stage, word, 5000);          \
+        link_stage_close(&stage);               \
+    } while (0)
+
 TEST(commands_are_answered_in_order_over_tcp_and_a_unix_socket)
 {
     redis_server_start(&server, NULL);
@@ -47,9 +63,7 @@ TEST(commands_are_answered_in_order_over_tcp_and_a_unix_socket)
 
 TEST(a_name_is_looked_up_and_its_failure_told)
 {
-    OPEN("", NULL, "redis://a..b:6379");
-    link_down(&stage, "look-up of a..b: ", 5000);
-    link_stage_close(&stage);
+    GOES_DOWN("look-up of a..b: ", "", NULL, "redis://a..b:6379");
 }
 
 TEST(passwords_right_wrong_missing_and_needless_are_told_apart)
@@ -58,37 +72,29 @@ TEST(passwords_right_wrong_missing_and_needless_are_told_apart)
                                          ">pw",           "~*",     "+@all",  NULL};
 
     redis_server_start(&server, locked);
-    OPEN("s3cret", NULL, "redis://127.0.0.1:%d", server.port);
-    link_up(&stage);
-    link_stage_close(&stage);
+    COMES_UP("s3cret", NULL, "redis://127.0.0.1:%d", server.port);
     OPEN("", NULL, "redis://svc:pw@127.0.0.1:%d", server.port);
     link_up(&stage);
     CHECK_EQ(link_ask(&stage, "ACL WHOAMI", 1000, 1), 0);
     CHECK(link_turn(&stage, &stage.answers, 1, 5000));
     assert_string_equal(link_said(&stage), "1:svc;");
     link_stage_close(&stage);
-    OPEN("wr0ng", NULL, "redis://127.0.0.1:%d/3", server.port);
-    link_down(&stage, "Redis refuses the password: WRONGPASS", 5000);
+    GOES_DOWN("Redis refuses the password: WRONGPASS", "wr0ng", NULL, "redis://127.0.0.1:%d/3",
+              server.port);
     CHECK(!strstr(stage.why, "wr0ng"));
-    link_stage_close(&stage);
-    OPEN("", NULL, "redis://svc:wr0ng@127.0.0.1:%d", server.port);
-    link_down(&stage, "Redis refuses the user or password: WRONGPASS", 5000);
-    link_stage_close(&stage);
-    OPEN("", NULL, "redis://127.0.0.1:%d", server.port);
-    link_down(&stage, "Redis needs a password and none was given", 5000);
-    link_stage_close(&stage);
-    OPEN("", NULL, "redis://127.0.0.1:%d/3", server.port);
-    link_down(&stage, "Redis needs a password and none was given", 5000);
-    link_stage_close(&stage);
+    GOES_DOWN("Redis refuses the user or password: WRONGPASS", "", NULL,
+              "redis://svc:wr0ng@127.0.0.1:%d", server.port);
+    GOES_DOWN("Redis needs a password and none was given", "", NULL, "redis://127.0.0.1:%d",
+              server.port);
+    GOES_DOWN("Redis needs a password and none was given", "", NULL, "redis://127.0.0.1:%d/3",
+              server.port);
     redis_server_stop(&server);
 
     redis_server_start(&server, NULL);
-    OPEN("s3cret", NULL, "redis://127.0.0.1:%d", server.port);
-    link_down(&stage, "a password was given and Redis needs none", 5000);
-    link_stage_close(&stage);
-    OPEN("", NULL, "redis://127.0.0.1:%d/99", server.port);
-    link_down(&stage, "Redis refuses database 99: ERR DB index is out of range", 5000);
-    link_stage_close(&stage);
+    GOES_DOWN("a password was given and Redis needs none", "s3cret", NULL, "redis://127.0.0.1:%d",
+              server.port);
+    GOES_DOWN("Redis refuses database 99: ERR DB index is out of range", "", NULL,
+              "redis://127.0.0.1:%d/99", server.port);
     redis_server_stop(&server);
 }
 
@@ -98,9 +104,7 @@ TEST(a_user_that_may_not_name_his_connection_comes_up)
                                           "-@all",  "+ping", "+get", NULL};
 
     redis_server_start(&server, options);
-    OPEN("", NULL, "redis://svc:pw@127.0.0.1:%d", server.port);
-    link_up(&stage);
-    link_stage_close(&stage);
+    COMES_UP("", NULL, "redis://svc:pw@127.0.0.1:%d", server.port);
     redis_server_stop(&server);
 }
 
@@ -129,15 +133,12 @@ TEST(tls_is_verified_and_carries_large_answers)
         CHECK_EQ(stage.said.size, 2 + 1000000 + 1 + 10);
         link_stage_close(&stage);
     }
-    OPEN("", "/etc/ssl/certs/ca-certificates.crt", "rediss://localhost:%d", server.port);
-    link_down(&stage, "TLS with localhost: self-signed certificate", 5000);
-    link_stage_close(&stage);
-    OPEN("", certificate, "rediss://127.0.0.2:%d", server.port); /* nobody listens there */
-    link_down(&stage, "cannot connect to 127.0.0.2:", 5000);
-    link_stage_close(&stage);
-    OPEN("", NULL, "redis://127.0.0.1:%d", server.port); /* plain words to a TLS port */
-    link_down(&stage, "", 5000);
-    link_stage_close(&stage);
+    GOES_DOWN("TLS with localhost: self-signed certificate", "",
+              "/etc/ssl/certs/ca-certificates.crt", "rediss://localhost:%d", server.port);
+    /* Nobody listens there; and plain words to a TLS port. */
+    GOES_DOWN("cannot connect to 127.0.0.2:", "", certificate, "rediss://127.0.0.2:%d",
+              server.port);
+    GOES_DOWN("", "", NULL, "redis://127.0.0.1:%d", server.port);
     redis_server_stop(&server);
     tls_files_remove(folder);
     free(big);
@@ -185,9 +186,7 @@ TEST(a_frozen_server_is_found_within_two_seconds)
     CHECK(clock_now().mono_ms - began_ms < 2000);
     link_stage_close(&stage);
     /* A new connection is taken by the kernel, and its greeting by nobody. */
-    OPEN("", NULL, "unix://%s", server.path);
-    link_down(&stage, "no answer for 2000 ms", 5000);
-    link_stage_close(&stage);
+    GOES_DOWN("no answer for 2000 ms", "", NULL, "unix://%s", server.path);
     CHECK_EQ(kill(server.pid, SIGCONT), 0);
     redis_server_stop(&server);
 }
@@ -203,15 +202,9 @@ TEST(a_server_that_dies_is_told_and_one_that_is_back_is_met)
     link_down(&stage, "Redis closed the connection", 5000);
     CHECK_EQ(stage.answers, 0);
     link_stage_close(&stage);
-    OPEN("", NULL, "redis://127.0.0.1:%d", server.port);
-    link_down(&stage, "Connection refused", 5000);
-    link_stage_close(&stage);
-    OPEN("", NULL, "unix://%s", server.path);
-    link_down(&stage, "No such file", 5000);
-    link_stage_close(&stage);
+    GOES_DOWN("Connection refused", "", NULL, "redis://127.0.0.1:%d", server.port);
+    GOES_DOWN("No such file", "", NULL, "unix://%s", server.path);
     redis_server_again(&server);
-    OPEN("", NULL, "redis://127.0.0.1:%d", server.port);
-    link_up(&stage);
-    link_stage_close(&stage);
+    COMES_UP("", NULL, "redis://127.0.0.1:%d", server.port);
     redis_server_stop(&server);
 }

@@ -59,16 +59,8 @@ class Peer(RawClient):
 
     def read(self):
         """(opcode, payload) of the next frame; a compressed one is inflated, its window judged."""
-        first, second = self._take(2)
-        assert first & 0x80 and not first & 0x30 and not second & 0x80
-        size = second & 0x7f
-        if size == 126:
-            size = struct.unpack(">H", self._take(2))[0]
-            assert size >= 126
-        elif size == 127:
-            size = struct.unpack(">Q", self._take(8))[0]
-            assert size >= 65536
-        payload = self._take(size)
+        first, payload = self._frame()
+        assert not first & 0x30, first
         if first & 0x40:
             assert self.deflate and first & 0x0f in (1, 2)
             assert not payload.endswith(TAIL), "the tail was left in"

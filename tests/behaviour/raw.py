@@ -113,10 +113,10 @@ class RawClient:
         taken, self.content = self.content[:size], self.content[size:]
         return taken
 
-    def receive(self):
-        """(opcode, payload) of the next frame; checks what every server frame must be."""
+    def _frame(self):
+        """(first byte, payload) of the next frame; checks what every server frame must be."""
         first, second = self._take(2)
-        assert first & 0x80 and not first & 0x70, "a whole frame without reserved bits"
+        assert first & 0x80, "a whole frame"
         assert not second & 0x80, "a server does not mask (RFC 6455 section 5.1)"
         size = second & 0x7f
         if size == 126:
@@ -125,7 +125,13 @@ class RawClient:
         elif size == 127:
             size = struct.unpack(">Q", self._take(8))[0]
             assert size >= 65536
-        return first & 0x0f, self._take(size)
+        return first, self._take(size)
+
+    def receive(self):
+        """(opcode, payload) of the next frame, which has no reserved bits."""
+        first, payload = self._frame()
+        assert not first & 0x70, first
+        return first & 0x0f, payload
 
     def until(self, opcode, seconds=10):
         """The payload of the next frame of this kind; others are passed over."""

@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import pathlib
+import pty
 import re
 import signal
 import socket
@@ -58,6 +59,23 @@ def run(*arguments, stdin="", seconds=30, env=None):
                           errors="replace")
     assert not REPORTS.search(done.stderr), done.stderr
     return done
+
+
+def on_terminal(*arguments, stdout=None, env=None):
+    """What the program shows on a terminal; its standard output goes elsewhere if told so."""
+    ours, theirs = pty.openpty()
+    done = subprocess.run([program(), *arguments], stdout=stdout or theirs, stderr=theirs,
+                          env=clean_environment(**{"TERM": "xterm", **(env or {})}), timeout=30)
+    os.close(theirs)
+    shown = b""
+    try:
+        while chunk := os.read(ours, 65536):
+            shown += chunk
+    except OSError:
+        pass  # read to its end
+    os.close(ours)
+    assert done.returncode == 0, shown
+    return shown
 
 
 class Answer:

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # test_bench.py: `mcp-auth bench` counts exactly what came, what did not, and says so in time.
 import json
-import os
-import pty
 import resource
 import signal
 import socket
@@ -12,7 +10,7 @@ import time
 import pytest
 
 from cheating import Cheat
-from serving import API_KEY, SECRET, clean_environment, free_port, program, run
+from serving import API_KEY, SECRET, clean_environment, free_port, on_terminal, program, run
 from tailing import Lines
 from tokens import admin, mint, unique
 
@@ -237,19 +235,8 @@ def test_the_table_is_for_people_and_the_progress_for_terminals(server):
                  "lost 0", "everything arrived once", "of CPU a frame"):
         assert word in table.stdout, word
     for quiet in (False, True):
-        ours, theirs = pty.openpty()
-        process = subprocess.Popen([program(), *arguments, *(["--quiet"] if quiet else [])],
-                                   stdout=subprocess.DEVNULL, stderr=theirs,
-                                   env=clean_environment(TERM="xterm", **KEY))
-        assert process.wait(30) == 0
-        os.close(theirs)
-        shown = b""
-        try:
-            while chunk := os.read(ours, 65536):
-                shown += chunk
-        except OSError:
-            pass
-        os.close(ours)
+        shown = on_terminal(*arguments, *(["--quiet"] if quiet else []), stdout=subprocess.DEVNULL,
+                            env=KEY)
         assert (b"#" in shown and b"received" in shown) != quiet
 
 

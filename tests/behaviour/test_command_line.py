@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # test_command_line.py: every command of mcp-auth, its words and its exit status.
 import json
-import os
-import pty
 import subprocess
 
 import jwt
@@ -10,7 +8,7 @@ import pytest
 
 from clients import join, settle
 from events import event
-from serving import API_KEY, ROOT, SECRET, clean_environment, program, run
+from serving import API_KEY, ROOT, SECRET, clean_environment, on_terminal, program, run
 from tokens import admin, mint, unique
 
 VERBS = ["serve", "publish", "tail", "token", "stats", "bench", "config", "version"]
@@ -47,24 +45,9 @@ def test_wrong_use_is_status_2_and_points_to_help(verb):
 
 
 def test_colours_are_for_terminals_only():
-    def on_terminal(**env):
-        master, slave = pty.openpty()
-        with subprocess.Popen([program(), "--help"], stdout=slave, stderr=slave, close_fds=True,
-                              env={**clean_environment(), "TERM": "xterm", **env}) as process:
-            process.wait(20)
-        os.close(slave)
-        output = b""
-        try:
-            while chunk := os.read(master, 4096):
-                output += chunk
-        except OSError:
-            pass
-        os.close(master)
-        return output
-
-    assert b"\x1b[" in on_terminal()
-    assert b"\x1b[" not in on_terminal(NO_COLOR="1")
-    assert b"\x1b[" not in on_terminal(TERM="dumb")
+    assert b"\x1b[" in on_terminal("--help")
+    assert b"\x1b[" not in on_terminal("--help", env={"NO_COLOR": "1"})
+    assert b"\x1b[" not in on_terminal("--help", env={"TERM": "dumb"})
     assert "\x1b" not in run("--help").stdout
 
 

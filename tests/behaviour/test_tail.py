@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # test_tail.py: `mcp-auth tail` shows every event once, through restarts, freezes and slow readers.
+import contextlib
 import json
 import os
 import pty
@@ -165,15 +166,26 @@ def test_a_frozen_tail_comes_back_for_all_it_missed(launch):
         assert shown.ids == sent
 
 
-def test_a_slow_reader_behind_a_pipe_misses_nothing(launch):
-    server = launch(BEAT)
+@contextlib.contextmanager
+def into_a_pipe(server, token, *arguments):
+    """(process, end) when it follows; that end of its pipe is yours to read, or to close."""
     read_end, write_end = os.pipe()
-    process = subprocess.Popen([program(), "tail", "--json", "--url", server.url, "--token",
-                                mint("alice"), "--count", "1500"], stdout=write_end,
-                               stderr=subprocess.PIPE, env=clean_environment())
+    process = subprocess.Popen([program(), "tail", "--url", server.url, "--token", token,
+                                *arguments], stdout=write_end, stderr=subprocess.PIPE,
+                               env=clean_environment())
     os.close(write_end)
     try:
         assert b"following" in process.stderr.readline()
+        yield process, read_end
+    finally:
+        process.kill()
+        process.wait()
+        process.stderr.close()
+
+
+def test_a_slow_reader_behind_a_pipe_misses_nothing(launch):
+    server = launch(BEAT)
+    with into_a_pipe(server, mint("alice"), "--json", "--count", "1500") as (process, read_end):
         sent = []
         for _ in range(15):
             batch = [news("alice", message="x" * 2000) for _ in range(100)]
@@ -183,21 +195,11 @@ def test_a_slow_reader_behind_a_pipe_misses_nothing(launch):
         with os.fdopen(read_end) as pipe:
             assert [json.loads(line)["id"] for line in pipe] == sent
         assert process.wait(20) == 0
-    finally:
-        process.kill()
-        process.wait()
-        process.stderr.close()
 
 
 def test_interrupted_while_its_reader_sleeps_it_ends_with_a_whole_line(server):
     user, tenant = unique("u"), unique("t")
-    read_end, write_end = os.pipe()
-    process = subprocess.Popen([program(), "tail", "--json", "--url", server.url, "--token",
-                                mint(user, tenant)], stdout=write_end, stderr=subprocess.PIPE,
-                               env=clean_environment())
-    os.close(write_end)
-    try:
-        assert b"following" in process.stderr.readline()
+    with into_a_pipe(server, mint(user, tenant), "--json") as (process, read_end):
         sent = [news(user, tenant, message="x" * 2000) for _ in range(100)]
         server.publish(sent)  # 200 KiB and more; a pipe holds 64
         time.sleep(0.5)
@@ -207,29 +209,15 @@ def test_interrupted_while_its_reader_sleeps_it_ends_with_a_whole_line(server):
             seen = [json.loads(line)["id"] for line in pipe]
         assert seen == [s["id"] for s in sent[:len(seen)]] and 0 < len(seen) < 100
         assert process.wait(15) == 0
-    finally:
-        process.kill()
-        process.wait()
-        process.stderr.close()
 
 
 def test_a_reader_that_goes_away_ends_it(server):
     user, tenant = unique("u"), unique("t")
-    read_end, write_end = os.pipe()
-    process = subprocess.Popen([program(), "tail", "--url", server.url, "--token",
-                                mint(user, tenant)], stdout=write_end, stderr=subprocess.PIPE,
-                               env=clean_environment())
-    os.close(write_end)
-    try:
-        assert b"following" in process.stderr.readline()
+    with into_a_pipe(server, mint(user, tenant)) as (process, read_end):
         os.close(read_end)
         server.publish(news(user, tenant))
         assert process.wait(15) == 1
         assert b"Sanitizer" not in process.stderr.read()
-    finally:
-        process.kill()
-        process.wait()
-        process.stderr.close()
 
 
 def test_a_removed_user_is_told_why_and_does_not_come_back(server):

@@ -24,7 +24,7 @@ MORE = ["src/node/broadcast.c", "src/node/bus_outbox.c", "src/node/degraded.c",
         "src/node/degraded_known.c", "src/node/degraded_road.c", "src/node/degraded_send.c",
         "src/node/follow.c", "src/node/older.c", "src/front/text.c", "src/load/histogram.c",
         "src/load/tally.c"]
-FLEET_MORE = ["tests/sim/frames.c", "tests/sim/token.c"]
+FLEET_MORE = [f"tests/sim/{name}.c" for name in ("frames", "mail", "seeds", "token")]
 MORE_TESTS = ["tests/unit/node/test_broadcast.c", "tests/unit/node/test_broadcast_turns.c",
               "tests/unit/node/test_degraded.c", "tests/unit/node/test_degraded_known.c",
               "tests/unit/node/test_degraded_send.c", "tests/unit/node/test_follow.c",

@@ -274,7 +274,7 @@ TEST(a_fence_is_kept_while_any_token_it_covers_could_be_accepted)
 TEST(the_event_that_removed_a_user_may_come_as_another_instance_stored_it)
 {
     struct sample removal = {.type = EVENT_USER_DELETED, .id = "gone", .target = "ann"};
-    struct sample news = {.type = EVENT_USER_UPDATED, .id = "gone", .target = "ann"};
+    struct sample news = {.type = EVENT_ROLE_REVOKED, .id = "gone", .target = "ann", .role = "r"};
     struct client client;
     struct event *event;
 

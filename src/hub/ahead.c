@@ -47,13 +47,13 @@ void ahead_drop(struct session *s)
         list_unlink(&s->extras->in_ahead);
 }
 
-/* There never was such a place. A plain client goes on with what comes. */
+/* There never was such a place: what was skipped for it was not had. */
 static void ahead_lost(struct session *s)
 {
     ahead_drop(s);
     s->extras->skip_to = 0;
-    if (s->state == SESSION_LIVE && s->kind != SESSION_PLAIN)
-        session_close(s, CLOSE_EPOCH_CHANGED, -1);
+    if (s->state == SESSION_LIVE)
+        session_close(s, s->kind == SESSION_PLAIN ? CLOSE_POSITION_LOST : CLOSE_EPOCH_CHANGED, -1);
 }
 
 void ahead_reached(struct hub *hub, const struct entry *entry)

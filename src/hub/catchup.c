@@ -112,25 +112,24 @@ static void log_resume(const struct session *s, const char *words, uint64_t afte
               LOG_INT("head", (long long)session_hub(s)->head.n));
 }
 
-/* Its past cannot be given whole, so none of it is. Who was promised it is closed; but that a whole
- * epoch is gone tells a plain client nothing, and it stays. */
+/* Its past cannot be given whole, so none of it is. Who was promised it is closed, and so is a plain
+ * client, which cannot be told otherwise. */
 static void lost(struct session *s)
 {
     const struct position *head = &session_hub(s)->head;
     struct catchup *catchup = session_catchup(s);
-    bool first = catchup->first, plain = s->kind == SESSION_PLAIN;
+    bool plain = s->kind == SESSION_PLAIN;
     bool other_epoch = catchup->cursor.epoch != head->epoch;
 
     counter_add(&session_hub(s)->counters.resumes_lost, 1);
     log_resume(s, "resume lost", catchup->cursor.n);
-    if (first ? plain : !plain || !other_epoch) {
-        session_close(s, !first && other_epoch ? CLOSE_EPOCH_CHANGED : CLOSE_POSITION_LOST, -1);
+    if (plain || !catchup->first) {
+        session_close(s, plain || !other_epoch ? CLOSE_POSITION_LOST : CLOSE_EPOCH_CHANGED, -1);
         return;
     }
     catchup->cursor = *head;
     catchup->first = false;
-    if (first)
-        session_say_auth_ok(s, false, *head);
+    session_say_auth_ok(s, false, *head);
     if (s->state == SESSION_CATCHUP)
         settle(s);
 }

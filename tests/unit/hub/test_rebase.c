@@ -157,22 +157,18 @@ TEST(a_catch_up_of_another_epoch_begins_anew_or_closes_4302)
     end();
 }
 
-TEST(a_plain_catch_up_of_another_epoch_is_4301_at_first_and_stays_later)
+TEST(a_plain_catch_up_of_another_epoch_is_4301)
 {
-    begin(4);
-    resume_from(SESSION_PLAIN, 1);
-    rebase(STAGE_EPOCH + 1, 2, REBASE_TAIL);
-    CHECK(client_closed(&client, CLOSE_POSITION_LOST));
-    end();
-
-    begin(4);
-    resume_from(SESSION_PLAIN, 1);
-    stage_answer(&stage, 1);
-    rebase(STAGE_EPOCH + 1, 2, REBASE_TAIL);
-    CHECK(client_reads_event(&client, 2) && client_quiet(&client));
-    announce(3);
-    CHECK(client_reads(&client, "event", NULL) && client_quiet(&client));
-    end();
+    for (int answered = 0; answered < 2; answered++) {
+        begin(4);
+        resume_from(SESSION_PLAIN, 1);
+        if (answered)
+            stage_answer(&stage, 1);
+        rebase(STAGE_EPOCH + 1, 2, REBASE_TAIL);
+        CHECK(!answered || client_reads_event(&client, 2));
+        CHECK(client_closed(&client, CLOSE_POSITION_LOST));
+        end();
+    }
 }
 
 static void come_ahead(uint64_t epoch)

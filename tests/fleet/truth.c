@@ -203,7 +203,7 @@ static bool may_see(const struct truth *t, const struct connection *c, const str
 /* Nobody who stayed through a loss is promised what was lost; who resumes is. */
 static bool is_promised(const struct truth *t, const struct connection *c)
 {
-    return c->session || t->gentle || (!c->asked && c->rebases == t->rebases[c->instance]);
+    return c->session || t->gentle || c->rebases == t->rebases[c->instance];
 }
 
 /* Everything between where it was and there has been given to it, as far as it may see it. */

@@ -7,7 +7,6 @@ import subprocess
 
 import pytest
 
-from fleets import Fleet
 from installed import Installed
 from redis_server import RedisServer
 from serving import API_KEY, Server
@@ -127,6 +126,8 @@ def redis_server(start_redis):
 @pytest.fixture
 def fleet(launch, redis_server):
     """Three instances on one redis-server."""
+    from fleets import Fleet  # it needs PyJWT, which is not wherever this file is used
+
     made = Fleet(launch, redis_server)
     yield made
     if redis_server.frozen:

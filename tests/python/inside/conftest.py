@@ -4,13 +4,38 @@ import pathlib
 import subprocess
 import sys
 import textwrap
+import uuid
 
 import pytest
 
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path += [str(HERE.parent), str(HERE)]
+sys.path += [str(HERE.parent), str(HERE), str(HERE.parent.parent / "chaos")]
 
-SECRET = "a-secret-of-64-bytes-for-tests-only-0123456789abcdef0123456789ab"
+from borrowed import (authority, launch, no_endless_test, pytest_configure,  # noqa: E402, F401
+                      pytest_pyfunc_call, pytest_runtest_makereport, redis_server, server,
+                      shared_server, start_redis)
+from minting import SECRET  # noqa: E402
+from proxy import Proxy  # noqa: E402
+
+
+@pytest.fixture
+def tenant():
+    """A name that no other test uses: tests that share a server do not meet."""
+    return f"t-{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture
+def proxied():
+    """proxied(server): a proxy before it that can be disturbed."""
+    proxies = []
+
+    def start(server):
+        proxies.append(Proxy(("127.0.0.1", server.port)))
+        return proxies[-1]
+
+    yield start
+    for proxy in proxies:
+        proxy.close()
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ def b64(content):
 
 
 def mint(user, roles=None, secret=SECRET, lasts=3600, **more):
-    now = int(time.time())
-    claims = {"sub": user, "iat": now - 60, "exp": now + lasts, **more}
+    now = time.time()  # with its fraction: whoever says lasts=1 has a whole second
+    claims = {"sub": user, "iat": int(now) - 60, "exp": now + lasts, **more}
     if roles is not None:
         claims["roles"] = roles
     signed = b64(b'{"alg":"HS256","typ":"JWT"}') + "." + b64(json.dumps(claims).encode())

@@ -4,6 +4,7 @@
 
 import random
 from enum import Enum
+from typing import Optional
 
 
 class CloseAction(Enum):
@@ -26,6 +27,14 @@ def close_action(code: int) -> CloseAction:
     return CloseAction.RETRY
 
 
+_RETRY_AFTER_MAX = 86400.0  # more than a day is a mistake or a trick
+
+
+def retry_after(text: Optional[str]) -> float:
+    """The seconds of an HTTP Retry-After; 0 for none, and for a date."""
+    return float(text) if text is not None and text.isascii() and text.isdigit() else 0.0
+
+
 class Backoff:
     """Waits that grow: a random part of a ceiling that doubles, behind what the server asked for."""
 
@@ -36,11 +45,11 @@ class Backoff:
         self._longest = longest
         self._attempts = 0
 
-    def next(self, retry_after: float = 0.0) -> float:
+    def next(self, not_before: float = 0.0) -> float:
         """Seconds until the next attempt."""
         ceiling = min(self._longest, self._first * 2.0 ** min(self._attempts, 60))
         self._attempts += 1
-        return max(0.0, retry_after) + random.uniform(0.0, ceiling)
+        return min(max(0.0, not_before), _RETRY_AFTER_MAX) + random.uniform(0.0, ceiling)
 
     def reset(self) -> None:
         """It held: the next wait is short again."""

@@ -79,8 +79,11 @@ class RealtimeClient:
         self._inbox: Optional[Inbox] = None
         self._task: Optional["asyncio.Task[None]"] = None
         self._session: Optional[Session] = None
-        self._new_token: Optional[asyncio.Event] = None
-        self._renewal: Optional["asyncio.Task[None]"] = None
+        self._closed = False
+        self._untried = False  # whether the token has not been judged by the server yet
+        self._told: Dict[str, Any] = {}  # the last sign-in
+        self._renewal: Optional["asyncio.Task[None]"] = None  # waits until it is time
+        self._asking: Optional["asyncio.Task[None]"] = None  # and then asks
         self.connected = False
         """Whether it is signed in at this moment."""
 
@@ -99,19 +102,28 @@ class RealtimeClient:
 
     def start(self) -> None:
         """Begins to connect, in the running loop. Iterating does it too."""
-        if self._task is None:
-            self._inbox = Inbox(self._queue_events)
-            self._new_token = asyncio.Event()
+        if self._task is None and not self._closed:
+            self._inbox = self._inbox or Inbox(self._queue_events)
             self._task = asyncio.ensure_future(self._run())
 
     async def close(self) -> None:
-        """Says goodbye and forgets everything but the position."""
-        if self._inbox is not None:
+        """Says goodbye and forgets everything but the position. Who iterates gets what has come
+        already, and then Closed."""
+        session = self._session
+        if not self._closed:
+            self._closed, self._token = True, None
+            self._inbox = self._inbox or Inbox(self._queue_events)
             self._inbox.end(Closed())
-        if self._task is not None and not self._task.done():
-            self._task.cancel()
-            await asyncio.wait([self._task])
-        self._token = None
+            for task in (self._task, self._asking):
+                if task is not None:
+                    task.cancel()
+        # One of them may be calling this out of the token function: it ends when it comes back.
+        left = {task for task in (self._task, self._asking)
+                if task is not None and task is not asyncio.current_task() and not task.done()}
+        if left:
+            await asyncio.wait(left)
+        if session is not None and asyncio.current_task() is not self._task:
+            await session.gone()
 
     def __aiter__(self) -> "RealtimeClient":
         return self
@@ -140,9 +152,9 @@ class RealtimeClient:
 
     async def set_token(self, token: str) -> None:
         """The token from now on; renewed at once on a live connection."""
-        self._token = token
-        if self._new_token is not None:
-            self._new_token.set()
+        if self._closed:
+            return
+        self._token, self._untried = token, True
         if self._session is not None and self.connected:
             await self._send({"type": "auth", "token": token})
 
@@ -175,39 +187,43 @@ class RealtimeClient:
             self._inbox.end(error)
         finally:
             self._left()
+            if self._closed:
+                self._token = None
 
     async def _once(self) -> float:
         """One connection, from its begin to its end. Seconds to wait before the next."""
         if self._token is None:
             await self._ask_token(0, "there is no token yet")
-        tried, since = self._token, None
+        since = None
         try:
-            session = await _within(self._connect_timeout, self._sign_in(tried or ""))
+            session = await _within(self._connect_timeout, self._sign_in())
             since = time.monotonic()
             await session.run()
             return 0.0
         except HandshakeFailed as failed:
             if failed.status < 500 and failed.status not in (408, 425, 429):
                 raise Refused(failed.status, str(failed)) from None
-            return self._backoff.next()
+            return self._backoff.next(failed.retry_after)
         except (OSError, asyncio.TimeoutError) as error:
-            _log.info("cannot connect: %s", error or "no answer in time")
+            _log.info("cannot connect: %s", str(error) or "no answer in time")
             return self._backoff.next()
         except ConnectionLost as lost:
             _log.info("the connection ended: %d %s", lost.code, lost.reason)
             if since is not None and time.monotonic() - since >= _HELD_SECONDS:
                 self._backoff.reset()
-            return await self._lost(lost, tried)
+            return await self._lost(lost)
         finally:
             self._left()
 
-    async def _lost(self, lost: ConnectionLost, tried: Optional[str]) -> float:
+    async def _lost(self, lost: ConnectionLost) -> float:
         retry_after = self._session.retry_after() if self._session is not None else 0.0
         action = close_action(lost.code)
         if action is CloseAction.STOP:
-            raise Refused(lost.code, lost.reason)
-        if action is CloseAction.RENEW and self._token == tried:
-            # Another token may have crossed this close on its way: that one is not judged yet.
+            hint = ""
+            if lost.reason == "Authentication required" and "subscribe" in self._told:
+                hint = ": the filter has an event type or a level that the server does not know"
+            raise Refused(lost.code, lost.reason + hint)
+        if action is CloseAction.RENEW and not self._untried:
             self._token = None
             await self._ask_token(lost.code, lost.reason)
         elif action is CloseAction.RESYNC:
@@ -217,6 +233,7 @@ class RealtimeClient:
 
     def _left(self) -> None:
         self.connected = False
+        self._told = {}
         if self._renewal is not None:
             self._renewal.cancel()
             self._renewal = None
@@ -225,25 +242,21 @@ class RealtimeClient:
             self._session = None
 
     async def _ask_token(self, code: int, reason: str) -> None:
-        assert self._new_token is not None
         if callable(self._source):
             self._token = await _ask(self._source)
         elif self._token is None:
             raise TokenNeeded(code, reason)
 
-    async def _sign_in(self, token: str) -> Session:
+    async def _sign_in(self) -> Session:
         socket = await WebSocket.connect(self._url, SUBPROTOCOL, self._ssl)
         self._session = session = Session(socket, self._deliver)
-        message: Dict[str, Any] = {"type": "auth", "token": token}
+        self._told, self._untried = {"type": "auth", "token": self._token or ""}, False
         if self._asked:
-            message["position"] = self._asked
+            self._told["position"] = self._asked
         if self._filter:
-            message["subscribe"] = self._filter
-        await session.send(message)
-        while not self.connected:
-            frame = await session.frame()
-            if frame is not None:
-                await self._deliver(frame)
+            self._told["subscribe"] = self._filter
+        await session.send(self._told)
+        await session.answer()
         return session
 
     async def _deliver(self, frame: Dict[str, Any]) -> None:
@@ -267,18 +280,26 @@ class RealtimeClient:
 
     async def _signed_in(self, frame: Dict[str, Any], position: str) -> None:
         assert self._inbox is not None and self._session is not None
-        first, self.connected = not self.connected, True
+        first, self.connected, self._untried = not self.connected, True, False
         interval = frame.get("heartbeat_interval")
         if isinstance(interval, (int, float)):
             self._session.silence = 2.0 * interval + 1.0
         self._renew_at(frame.get("expires_at"))
         if first:
+            await self._catch_up()
             if self._gap_code or (self._asked and frame.get("resumed") is not True):
                 await self._inbox.put(Gap(self._gap_code or 4301, position))
             else:
                 await self._inbox.put(Place(position))
             self._gap_code = 0
             self._asked = position
+
+    async def _catch_up(self) -> None:
+        """What the program said while the server was judging the sign-in."""
+        if self._token is not None and self._token != self._told.get("token"):
+            await self.set_token(self._token)
+        if self._filter != self._told.get("subscribe", {}):
+            await self._send({"type": "subscribe", **self._filter})
 
     def _first_time(self, event_id: str) -> bool:
         if event_id in self._seen:
@@ -300,11 +321,14 @@ class RealtimeClient:
 
     async def _renew(self, wait: float, source: Callable[[], Union[str, Awaitable[str]]]) -> None:
         await asyncio.sleep(wait)
-        self._renewal = None  # from here on it is not cancelled by its own answer
+        # From here on neither its own answer nor the end of the connection cancels it.
+        self._renewal, self._asking = None, self._renewal
         try:
             await self.set_token(await _ask(source))
         except Exception as error:  # it is asked again when the server says 4101
-            _log.warning("no new token: %s", error)
+            _log.warning("no new token: %s", str(error) or type(error).__name__)
+        finally:
+            self._asking = None
 
 
 async def _within(seconds: float, work: Coroutine[Any, Any, Session]) -> Session:
@@ -319,6 +343,8 @@ async def _within(seconds: float, work: Coroutine[Any, Any, Session]) -> Session
         if not task.done():
             task.cancel()
             await asyncio.wait([task])
+        if task.done() and not task.cancelled():
+            task.exception()  # looked at, also when this was cancelled in the same moment
 
 
 async def _ask(source: Callable[[], Union[str, Awaitable[str]]]) -> str:

@@ -42,9 +42,10 @@ class ConnectionLost(ClientError):
 class HandshakeFailed(ClientError):
     """The server answered the WebSocket handshake with something else."""
 
-    def __init__(self, status: int, text: str) -> None:
+    def __init__(self, status: int, text: str, retry_after: float = 0.0) -> None:
         super().__init__(text)
         self.status = status
+        self.retry_after = retry_after
 
 
 class PublishError(ClientError):

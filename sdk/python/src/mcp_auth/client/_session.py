@@ -11,6 +11,7 @@ from mcp_auth.client._errors import ConnectionLost
 from mcp_auth.client._websocket import WebSocket
 
 SUBPROTOCOL = "mcp-auth.v1"
+_GOODBYE_SECONDS = 1.0
 
 
 class Session:
@@ -21,6 +22,7 @@ class Session:
         self._socket = socket
         self._deliver = deliver
         self._heard = time.monotonic()
+        self._answer: Optional[Dict[str, Any]] = None
         self.silence = 60.0  # until the sign-in tells the heartbeat interval
         self.closing: Optional[Dict[str, Any]] = None  # the last words, should the close get lost
 
@@ -44,15 +46,21 @@ class Session:
             self.closing = frame
         return frame
 
+    async def answer(self) -> None:
+        """Until the server has answered; run() delivers it. Errors: ConnectionLost."""
+        while self._answer is None:
+            self._answer = await self.frame()
+
     async def run(self) -> None:
         """Delivers frames until the connection ends: always by ConnectionLost."""
         watch = asyncio.ensure_future(self._watch())
+        frame = self._answer
         try:
             while True:
-                frame = await self.frame()
                 if frame is not None:
                     await self._deliver(frame)
                     self._heard = time.monotonic()  # a slow reader is not the server's silence
+                frame = await self.frame()
         except ConnectionLost as lost:
             if lost.code == 1006 and self.closing is not None:
                 raise ConnectionLost(_int(self.closing.get("code"), 1006),
@@ -69,6 +77,10 @@ class Session:
     def close(self, code: int = 1000) -> None:
         """Says goodbye."""
         self._socket.close(code)
+
+    async def gone(self) -> None:
+        """After close(): until nothing is left of it, soon."""
+        await self._socket.gone(_GOODBYE_SECONDS)
 
     async def _watch(self) -> None:
         while True:

@@ -11,6 +11,7 @@ import struct
 from typing import Dict, List, NamedTuple, Optional, Tuple, Union
 from urllib.parse import urlsplit
 
+from mcp_auth.client._backoff import retry_after
 from mcp_auth.client._errors import ConnectionLost, HandshakeFailed
 
 _GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -127,7 +128,8 @@ class WebSocket:
         status, fields = _parse_head(head[:-4])
         if status != 101:
             hint = "; is this the address of a server?" if status in (404, 426) else ""
-            raise HandshakeFailed(status, f"the handshake was answered with HTTP {status}{hint}")
+            raise HandshakeFailed(status, f"the handshake was answered with HTTP {status}{hint}",
+                                  retry_after(fields.get("retry-after")))
         digest = hashlib.sha1((key + _GUID).encode()).digest()
         if fields.get("sec-websocket-accept") != base64.b64encode(digest).decode():
             raise HandshakeFailed(0, "the answer to the handshake is not for this one")
@@ -217,3 +219,14 @@ class WebSocket:
             self._write(_CLOSE, struct.pack("!H", code))
             self._close_sent = True
             self._writer.close()
+
+    async def gone(self, seconds: float) -> None:
+        """After close(): until the socket is closed, which TLS asks the peer about; then it is cut.
+        """
+        gone = asyncio.ensure_future(self._writer.wait_closed())
+        await asyncio.wait([gone], timeout=seconds)
+        if not gone.done():
+            self._writer.transport.abort()
+            await asyncio.wait([gone])
+        if not gone.cancelled():
+            gone.exception()  # however it ended

@@ -8,6 +8,7 @@ import socket
 import ssl
 from typing import Any, Dict, NamedTuple, Optional
 
+from mcp_auth.client._backoff import retry_after
 from mcp_auth.client._websocket import Address
 
 _BODY_SIZE_MAX = 4 << 20
@@ -45,22 +46,29 @@ class HttpLink:
 
     def post(self, path: str, body: bytes) -> Answer:
         """Sends JSON. Errors: OSError and http.client.HTTPException when no answer came."""
-        if self._connection is None:
-            self._connection = self._open()
+        if self._connection is not None:
+            try:
+                return self._post(self._connection, path, body)
+            except (ConnectionError, ssl.SSLError):
+                pass  # the server leaves a connection that was silent for a minute
+        self._connection = self._open()
+        return self._post(self._connection, path, body)
+
+    def _post(self, connection: http.client.HTTPConnection, path: str, body: bytes) -> Answer:
         headers = {"Content-Type": "application/json", "Accept": "application/json"}
         if self._token:
             headers["Authorization"] = "Bearer " + self._token
         base = "" if self._address.path == "/" else self._address.path.rstrip("/")
         try:
-            self._connection.request("POST", base + path, body, headers)
-            response = self._connection.getresponse()
+            connection.request("POST", base + path, body, headers)
+            response = connection.getresponse()
             text = response.read(_BODY_SIZE_MAX)
         except BaseException:
             self.close()
             raise
         if response.will_close:
             self.close()
-        return Answer(response.status, _object(text), _seconds(response.headers.get("Retry-After")))
+        return Answer(response.status, _object(text), retry_after(response.headers.get("Retry-After")))
 
     def _open(self) -> http.client.HTTPConnection:
         address = self._address
@@ -71,6 +79,15 @@ class HttpLink:
                 address.host, address.port, timeout=self._timeout,
                 context=self._context or ssl.create_default_context())
         return http.client.HTTPConnection(address.host, address.port, timeout=self._timeout)
+
+    def abort(self) -> None:
+        """From another thread: a post that waits for its answer fails now."""
+        connection = self._connection
+        try:
+            if connection is not None and connection.sock is not None:
+                connection.sock.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass  # it is over already
 
     def close(self) -> None:
         """The next post opens another one."""
@@ -85,7 +102,3 @@ def _object(text: bytes) -> Dict[str, Any]:
     except ValueError:
         return {}
     return value if isinstance(value, dict) else {}
-
-
-def _seconds(text: Optional[str]) -> float:
-    return float(text) if text is not None and text.isascii() and text.isdigit() else 0.0

@@ -137,8 +137,11 @@ class Publisher:
                 self._closing_at = time.monotonic() + max(0.0, timeout)
             self._changed.notify()
             thread = self._thread
-        if thread is not None:
-            thread.join(max(0.0, timeout) + 0.2)
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(max(0.0, timeout))
+            if thread.is_alive():
+                self._link.abort()  # an answer that did not come in time is waited for no more
+                thread.join(0.2)
         self._fail_all()
         atexit.unregister(self.close)
 
@@ -160,7 +163,7 @@ class Publisher:
             try:
                 answer = self._link.post("/v1/events", _array(items))
             except (OSError, http.client.HTTPException) as error:
-                _log.warning("no answer from the server: %s", error or type(error).__name__)
+                _log.warning("no answer from the server: %s", str(error) or type(error).__name__)
                 self._pause(0.0)
                 continue
             except Exception as error:  # a fault of ours must not end the thread without a word
@@ -172,9 +175,10 @@ class Publisher:
                 continue
             self._backoff.reset()
             if answer.status // 100 == 2:
-                self._settle(items, answer)
+                self._settle(items, _outcomes(answer, len(items)))
                 alone = max(0, alone - len(items))
-            elif len(items) > 1 and answer.status in (400, 409, 413):
+            elif len(items) > 1 and (answer.status in (400, 409, 413) or
+                                     _code(answer) == "wrong_tenant"):
                 alone = len(items)  # one of them is the reason, and only that one is refused
             else:
                 self._settle(items, _refusal(answer))
@@ -210,23 +214,19 @@ class Publisher:
                     return
                 self._changed.wait(left)
 
-    def _settle(self, items: List[_Waiting], outcome: Union[Answer, PublishError]) -> None:
+    def _settle(self, items: List[_Waiting], outcome: Union[List[Accepted], PublishError]) -> None:
         with self._changed:
+            if not self._waiting:
+                return  # close() did not wait for this answer
             for _ in items:
                 self._waiting.popleft()
         if isinstance(outcome, PublishError):
             _log.error("the server refused %d event(s): %s", len(items), outcome)
             for item in items:
                 _finish(item.done, error=outcome)
-            return
-        told = outcome.body.get("events")
-        for index, item in enumerate(items):
-            one = told[index] if isinstance(told, list) and index < len(told) else {}
-            if not isinstance(one, dict):
-                one = {}
-            position = one.get("position")
-            _finish(item.done, Accepted(str(one.get("id", "")), position or None,
-                                        bool(one.get("duplicate"))))
+        else:
+            for item, accepted in zip(items, outcome):
+                _finish(item.done, accepted)
 
     def _fail_all(self) -> None:
         with self._changed:
@@ -252,12 +252,28 @@ def _array(items: List[_Waiting]) -> bytes:
     return b"[" + b",".join(item.body for item in items) + b"]"
 
 
-def _message(answer: Answer) -> str:
+def _outcomes(answer: Answer, count: int) -> Union[List[Accepted], PublishError]:
+    told = answer.body.get("events")
+    if not isinstance(told, list) or len(told) != count or not all(
+            isinstance(one, dict) and isinstance(one.get("id"), str) for one in told):
+        return PublishError(answer.status, "", f"HTTP {answer.status}, but no answer of this "
+                                               "server's kind; is this the address of a server?")
+    return [Accepted(one["id"], one.get("position") or None, bool(one.get("duplicate")))
+            for one in told]
+
+
+def _error(answer: Answer, member: str) -> str:
     error = answer.body.get("error")
-    return str(error.get("message", "")) if isinstance(error, dict) else ""
+    return str(error.get(member, "")) if isinstance(error, dict) else ""
+
+
+def _code(answer: Answer) -> str:
+    return _error(answer, "code")
+
+
+def _message(answer: Answer) -> str:
+    return _error(answer, "message")
 
 
 def _refusal(answer: Answer) -> PublishError:
-    error = answer.body.get("error")
-    code = str(error.get("code", "")) if isinstance(error, dict) else ""
-    return PublishError(answer.status, code, _message(answer) or f"HTTP {answer.status}")
+    return PublishError(answer.status, _code(answer), _message(answer) or f"HTTP {answer.status}")

@@ -229,6 +229,46 @@ async def test_both_find_a_server_on_a_unix_socket(launch, tenant, tmp_path):
         assert await client.ids(1) == [made.id]
 
 
+@pytest.mark.seconds(50)
+async def test_when_the_history_was_lost_it_begins_anew(launch, start_redis, tenant):
+    redis_server = start_redis(appendonly=False)
+    server = launch({"REDIS_URL": redis_server.url})
+    server.wait_stats(bus="ok")
+    async with Following(server, root(tenant)) as client:
+        await live(client)
+        publish(server, tenant, 3)
+        before = (await client.take(3))[-1].position
+        client.iterate()
+        await asyncio.to_thread(redis_server.restart)
+        await until(lambda: client.gaps, "a gap")
+        assert client.gaps == [(4302, client.position)] and client.position != before
+        server.wait_stats(bus="ok")
+        made = publish(server, tenant)
+        assert await client.ids(1) == made
+
+
+async def test_who_finds_no_place_tries_again(launch, tenant):
+    server = launch({"WEBSOCKET_MAX_CONNECTIONS": 1})
+    async with Following(server, root(tenant)) as first:
+        await live(first)
+        async with Following(server, root(tenant)) as second:
+            second.iterate()
+            await until(lambda: len(second.of("closing")) > 1, "refused twice")
+            assert {one["code"] for one in second.of("closing")} == {4204}
+            await first.close()
+            await live(second)
+
+
+async def test_a_connection_that_has_died_in_silence_is_left(launch, proxied, tenant):
+    server = launch({"WEBSOCKET_HEARTBEAT_INTERVAL": 1})
+    proxy = proxied(server)
+    async with Following(http(proxy), root(tenant)) as client:
+        await live(client)
+        proxy.half_open()
+        made = publish(server, tenant)
+        assert await client.ids(1) == made and client.gaps == [] and proxy.accepted == 2
+
+
 async def test_it_stays_away_for_as_long_as_the_closing_says(launch, tenant):
     server = launch({"WEBSOCKET_RATE_LIMIT_MESSAGES": 3, "WEBSOCKET_RATE_LIMIT_WINDOW": 1})
     async with Following(server, root(tenant), retry_max=0.05) as client:

@@ -44,10 +44,10 @@ async def test_turns_after_its_sign_in_was_answered(server, tenant, turns):
 
 async def test_at_any_moment_from_its_start_to_its_sign_in(server, tenant):
     before = Leftovers()
-    for step in range(40):
+    for step in range(25):
         client = Following(server, root(tenant))
         client.start()
-        await asyncio.sleep(step * 0.0003)
+        await asyncio.sleep(step * 0.0005)
         await closed_soon(client, before)
 
 

@@ -40,21 +40,21 @@ class Source:
         return self()
 
 
-@pytest.mark.parametrize("how", ["function", "coroutine"])
-async def test_a_function_is_asked_once_for_a_sign_in_and_again_before_the_end(
-        strict, tenant, how):
-    source = Source(root(tenant, lasts=2), root(tenant))
-    async with Following(strict, source if how == "function" else source.later) as client:
-        await live(client.iterate())
-        assert source.asked == 1
-        publish(strict, tenant)
-        await until(lambda: len(client.of("auth_ok")) == 2, "renewed", 3)
-        first, second = client.of("auth_ok")
-        assert first["connection_id"] == second["connection_id"]
-        assert first["expires_at"] < second["expires_at"] and source.asked == 2
-        publish(strict, tenant)
-        await client.take(2)
-        assert not client.of("closing") and client.gaps == []
+async def test_a_function_is_asked_once_for_a_sign_in_and_again_before_the_end(strict, tenant):
+    async def follows(source, token):
+        async with Following(strict, token) as client:
+            await live(client.iterate())
+            assert source.asked == 1
+            await until(lambda: len(client.of("auth_ok")) == 2, "renewed", 5)
+            first, second = client.of("auth_ok")
+            assert first["connection_id"] == second["connection_id"]
+            assert first["expires_at"] < second["expires_at"] and source.asked == 2
+            made = publish(strict, tenant)[0]
+            await until(lambda: made in [event.id for event in client.given])
+            assert not client.of("closing") and client.gaps == []
+
+    sources = [Source(root(tenant, lasts=2), root(tenant)) for _ in range(2)]
+    await asyncio.gather(follows(sources[0], sources[0]), follows(sources[1], sources[1].later))
 
 
 async def test_when_no_new_one_came_in_time_it_is_asked_again_at_4101(strict, tenant, caplog):
@@ -103,6 +103,19 @@ async def test_a_withdrawn_text_is_the_end_and_a_function_is_asked(strict, tenan
         assert isinstance(error, TokenNeeded) and error.code == 4102
         made = publish(strict, tenant)
         assert await asks.ids(1) == made and source.asked >= 2 and asks.gaps == []
+
+
+async def test_another_token_that_crosses_the_close_is_tried(strict, proxied, tenant):
+    proxy = proxied(strict)
+    async with Following(http(proxy), mint("u", tenant_id=tenant)) as client:
+        await live(client.iterate())
+        proxy.block("down")
+        ask(strict, tenant, "/v1/revocations", user_id="u")
+        await client.set_token(mint("u", tenant_id=tenant, iat=int(time.time()) + 1))
+        await asyncio.sleep(1.1)  # a token of the second of the withdrawal is older than it
+        proxy.heal()
+        await until(lambda: len(client.of("auth_ok")) == 2, "signed in with the other")
+        assert [one["code"] for one in client.of("closing")] == [4102]
 
 
 async def test_what_removes_the_account_is_its_last_event(server, tenant):

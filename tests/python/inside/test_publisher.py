@@ -200,6 +200,7 @@ def test_close_does_not_wait_for_an_answer_that_does_not_come(server, proxied, p
         began = time.monotonic()
         sends.close(0.3)
         assert time.monotonic() - began < 1
+        assert "mcp-auth-publisher" not in [thread.name for thread in threading.enumerate()]
         for future in futures:
             assert isinstance(future.exception(0), PublisherClosed)
         proxy.heal()

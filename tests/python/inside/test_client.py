@@ -172,7 +172,7 @@ async def test_after_a_broken_connection_it_goes_on_and_keeps_the_filter(server,
 
 async def test_a_filter_that_is_given_during_the_sign_in_holds(server, proxied, tenant):
     proxy = proxied(server)
-    proxy.delay(0.1)
+    proxy.delay(0.06)
     async with Following(http(proxy), root(tenant)) as client:
         await signing_in(client.iterate(), server, tenant)
         await client.subscribe(["role_assigned"])
@@ -337,7 +337,7 @@ async def test_a_program_that_pauses_over_a_sign_in_makes_no_storm_of_connection
         await live(client)  # its place and the auth_ok fill the queue
         proxy.reset()
         await until(lambda: proxy.accepted == 2)
-        await asyncio.sleep(0.8)
+        await asyncio.sleep(0.5)
         assert proxy.accepted == 2 and client.connected
         made = publish(server, tenant, 5)
         assert await client.ids(5) == made and client.gaps == []

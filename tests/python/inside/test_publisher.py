@@ -226,7 +226,7 @@ def test_a_connection_that_the_server_has_left_costs_no_warning(
 def test_a_server_that_asks_to_wait_is_waited_for(launch, publisher, tenant):
     server = launch({"MCP_AUTH_PUBLISH_RATE": 100})
     sends = publisher(server.url, batch=50)
-    taken = results([sends.submit(event(tenant)) for _ in range(220)])
+    taken = results([sends.submit(event(tenant)) for _ in range(205)])
     assert kept(server, tenant) == [one.id for one in taken]
     assert server.stats()["publish_refused"]
 

@@ -151,6 +151,8 @@ class Authority:
         admin, deleted = None, False
         for _, frame in walk.connection.frames:
             if frame["type"] in ("auth_ok", "scope_changed"):
+                if admin is False and ADMIN in frame["roles"]:
+                    self.say("leak", f"{walk.name}: {frame['type']} gives back the role")
                 admin = ADMIN in frame["roles"]
             if frame["type"] != "event":
                 continue

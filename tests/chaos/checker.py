@@ -172,6 +172,8 @@ class Judge:
     def frames_are_true(self, walk):
         for _, frame, _, n, _ in walk.events:
             publication = self.published.get((walk.client.tenant, frame["id"]))
+            if walk.client.types and frame.get("event_type") not in walk.client.types:
+                self.say("filter", f"{walk.name}: {frame['id']} is {frame.get('event_type')}")
             if publication is None:
                 other = [p for p in self.record.publications if p.id == frame["id"]]
                 self.say("leak" if other else "invented",
@@ -226,6 +228,8 @@ class Judge:
                     min(upto, privileged[1]) if privileged[0] == epoch else after
                 owed.update(self._between(epoch, (walk.client.tenant, None), after, limit))
             for n in sorted(owed):
+                if walk.client.types and entries[n][2] not in walk.client.types:
+                    continue
                 if entries[n][1] not in walk.ids and \
                         (n <= sure or self._stayed(epoch, n, entries[n])):
                     self.say("missing", f"{walk.name}: {entries[n][1]} at {n}, "
@@ -289,6 +293,7 @@ class Judge:
                     continue
                 for walk in by_instance[attempt.instance, publication.tenant]:
                     if walk.client.user in publication.about and \
+                            publication.kind in (walk.client.types or [publication.kind]) and \
                             self._was_there(walk.connection, attempt) and \
                             publication.id not in walk.ids:
                         self.say("missing", f"{walk.name}: {publication.id}, which was accepted "

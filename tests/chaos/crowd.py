@@ -4,12 +4,15 @@ import asyncio
 import time
 
 import record
+import sse
 import ws
 from tasks import ended
 from tokens import mint
 
 NEWER = 20  # a token of the identity provider's clock, which is ahead: beyond fence and skew
 NEVER_AGAIN = {4002, 4003}
+FILTER = ["user_updated", "role_assigned", "policy_updated"]  # what all wait for at the end is in it
+RENEWS = 0.02  # of a second's half, that a session client renews its token
 
 
 class People:
@@ -30,8 +33,9 @@ class People:
 class Member:
     """One client. `restless`: how many seconds it stays on one connection, on average."""
 
-    def __init__(self, crowd, client, restless, dice):
-        self.crowd, self.client, self.restless, self.dice = crowd, client, restless, dice
+    def __init__(self, crowd, client, streams, restless, dice):
+        self.crowd, self.client, self.streams = crowd, client, streams
+        self.restless, self.dice = restless, dice
         self.position, self.over, self.socket = None, False, None
         self.renewed = False
         self.seen_settle = None
@@ -59,27 +63,37 @@ class Member:
         auth = {"type": "auth", "token": token}
         if self.position:
             auth["position"] = self.position
+        if self.client.types:
+            auth["subscribe"] = {"event_types": self.client.types}
         connection = record.Connection(name, time.time(), iat, self.position)
         loop = asyncio.get_running_loop()
         try:
             _, self.socket = await asyncio.wait_for(loop.create_connection(
-                lambda: ws.Socket(instance.port, self.client.session, auth, connection,
-                                  self.on_frame), "127.0.0.1", instance.port), 10)
+                lambda: self._protocol(instance.port, auth, connection),
+                "127.0.0.1", instance.port), 10)
         except (OSError, asyncio.TimeoutError):
             return False
         if instance.incarnation != name:  # whose connection this is cannot be told
             self.socket.abort()
             return False
         self.client.connections.append(connection)
-        await self._stay()
+        await self._stay(token)
         self._learn(connection.closed)
         return True
 
-    async def _stay(self):
+    def _protocol(self, port, auth, connection):
+        if self.streams:
+            return sse.Stream(port, auth, connection, self.on_frame)
+        return ws.Socket(port, self.client.session, auth, connection, self.on_frame)
+
+    async def _stay(self, token):
+        renews = self.client.session and not self.streams
         ends = time.time() + self.dice.expovariate(1 / self.restless) + 0.2
         while not self.socket.done.done():
             if not self.crowd.settling and time.time() > ends:
                 self.socket.abort()
+            elif renews and self.dice.random() < RENEWS:
+                self.socket.renew(token)
             await asyncio.wait([self.socket.done], timeout=0.5)
 
     def _learn(self, closed):
@@ -108,12 +122,15 @@ class Crowd:
             tenant = people.tenants[number % len(people.tenants)]
             names = people.roots if number % 10 in (3, 6) else people.users
             user = names[number // len(people.tenants) % len(names)]
-            client = record.Client(f"{tenant}/{user}/{number}", tenant, user, number % 5 < 3,
-                                   people.roles(user))
+            session = number % 5 < 3
+            client = record.Client(f"{tenant}/{user}/{number}", tenant, user, session,
+                                   people.roles(user),
+                                   FILTER if session and number % 7 == 0 else None)
             result.clients.append(client)
             # Some stay for the whole run.
             restless = 100000 if number % 4 == 0 else dice.uniform(2, 20)
-            self.members.append(Member(self, client, restless, type(dice)(dice.random())))
+            self.members.append(Member(self, client, number % 20 in (1, 11, 16), restless,
+                                       type(dice)(dice.random())))
 
     def start(self):
         self.tasks = [asyncio.ensure_future(member.live()) for member in self.members]

@@ -38,6 +38,7 @@ class Client:
     user: str
     session: bool
     roles: list  # of its tokens
+    types: list = None  # its filter
     connections: list = dataclasses.field(default_factory=list)
     settled: str = None  # the id of the last event it was waiting for, when it stayed to the end
 

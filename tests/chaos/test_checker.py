@@ -128,6 +128,22 @@ def test_who_is_removed_is_owed_what_stands_before_other_news(run):
     assert run.rules() == ["missing"]
 
 
+def test_a_client_with_a_filter_is_owed_what_passes_it_and_gets_nothing_else(run):
+    kinds = {kind for _, _, kind, _ in run.entries.values()}
+    run.alice.types = ["user_updated"]
+    frames = run.frames(run.alice)
+    assert len(kinds) > 1 and set(run.rules()) == {"filter"}
+    frames[:] = [f for f in frames if f[1].get("event_type", "user_updated") == "user_updated"]
+    assert run.rules() == []
+    del frames[[f["type"] for _, f in frames].index("event")]
+    assert run.rules() == ["missing"]
+
+
+def test_a_role_that_a_renewal_gives_back_is_a_leak(run):
+    run.say(run.bob, type="auth_ok", roles=["admin"], resumed=False, position=written(EPOCH, 10))
+    assert run.rules() == ["leak"]
+
+
 def test_a_heartbeat_ahead_of_what_was_sent_is_a_missing_event(run):
     run.publish("e11", "user_updated", user="alice")
     run.say(run.alice, type="heartbeat", position=written(EPOCH, 11), bus="ok")

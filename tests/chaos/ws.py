@@ -44,6 +44,11 @@ class Socket(asyncio.Protocol):
             self.record.ended = time.time()
             self.done.set_result(None)
 
+    def renew(self, token):
+        if self.record.frames:  # it is signed in
+            self.transport.write(masked(TEXT, json.dumps({"type": "auth", "token": token})
+                                        .encode()))
+
     def abort(self):
         """As a network that is gone: what was not read by now was not received."""
         self.transport.abort()

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # policy_enforcement.py: decides from a cache, and forgets what was revoked as it is revoked.
 """A policy enforcement point keeps decisions in memory, because asking for each request is slow.
-This one follows the events of its tenant, so that a decision is dropped within milliseconds of
-the revocation, and allows nothing while it cannot be sure.
+This one follows the events of its tenant: a decision is dropped within milliseconds of the
+revocation, or of coming back to a server that tells what was missed. In between it allows nothing.
 
     MCP_AUTH_URL=http://localhost:8000 MCP_AUTH_TOKEN="$(mcp-auth token --user pep --role admin)" \
         python policy_enforcement.py

@@ -2,7 +2,6 @@
 # test_client_tls.py: RealtimeClient and Publisher through a proxy that ends TLS.
 import asyncio
 import ssl
-import time
 
 import pytest
 
@@ -10,7 +9,7 @@ from following import Following, live, publish, root
 from mcp_auth.client import Publisher
 from serving import API_KEY
 
-SOON = 0.5
+SOON = 5
 
 
 class Terminator:
@@ -67,9 +66,7 @@ async def test_it_follows_through_tls_and_its_end_leaves_no_socket(
             front.deaf = True
             for writer in front.writers:
                 writer.transport.pause_reading()
-        began = time.monotonic()
-        await client.close()
-        assert time.monotonic() - began < (1.5 if deaf else SOON)
+        await asyncio.wait_for(client.close(), SOON)
         assert its_own.fileno() == -1, "it is closed"
 
 

@@ -171,7 +171,7 @@ def test_a_full_buffer_says_so_and_the_end_says_what_was_not_sent(publisher, ten
         sends.submit(event(tenant))
     began = time.monotonic()
     sends.close(0.2)
-    assert 0.1 < time.monotonic() - began < 1
+    assert 0.1 < time.monotonic() - began < SECONDS
     for future in futures:
         assert isinstance(future.exception(0), PublisherClosed)
     with pytest.raises(PublisherClosed):
@@ -193,13 +193,13 @@ def test_close_does_not_wait_for_an_answer_that_does_not_come(server, proxied, p
     threading.excepthook, before = died.append, threading.excepthook
     proxy = proxied(server)
     proxy.block("down")
-    sends = publisher(http(proxy), timeout=30)
+    sends = publisher(http(proxy), timeout=60)
     futures = [sends.submit(event(tenant)) for _ in range(3)]
     try:
         time.sleep(0.1)
         began = time.monotonic()
         sends.close(0.3)
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < SECONDS
         assert "mcp-auth-publisher" not in [thread.name for thread in threading.enumerate()]
         for future in futures:
             assert isinstance(future.exception(0), PublisherClosed)
@@ -218,9 +218,8 @@ def test_a_connection_that_the_server_has_left_costs_no_warning(
     for _ in range(3):
         sends.submit(event(tenant)).result(SECONDS)
         proxy.reset()  # as after a minute of silence
-    began = time.monotonic()
     sends.submit(event(tenant)).result(SECONDS)
-    assert time.monotonic() - began < 0.5 and not caplog.records and proxy.accepted == 4
+    assert not caplog.records and proxy.accepted == 4
 
 
 def test_a_server_that_asks_to_wait_is_waited_for(launch, publisher, tenant):

@@ -60,6 +60,8 @@ TEST(the_check_depends_on_every_part_and_on_nothing_else)
     CHECK(check != position_check(1, 2, BYTES("acm"), BYTES("e1"), BYTES("")));
     CHECK(check != position_check(1, 2, BYTES("acme"), BYTES("e2"), BYTES("")));
     CHECK(check != position_check(1, 2, BYTES("acme"), BYTES("e1"), BYTES("w")));
+    CHECK(position_check(1, 2, BYTES("acme"), BYTES("e1"), BYTES("w")) !=
+          position_check(1, 2, BYTES("acme"), BYTES("e1"), BYTES("x")));
     CHECK(position_check(1, 2, BYTES("ab"), BYTES("c"), BYTES("")) !=
           position_check(1, 2, BYTES("a"), BYTES("bc"), BYTES("")));
     CHECK(position_check(1, 2, (struct bytes){0}, BYTES("c"), BYTES("")) ==

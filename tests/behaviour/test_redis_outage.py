@@ -74,7 +74,8 @@ async def test_an_outage_closes_nothing_and_loses_nothing(fleet, how):
     await all_once_and_in_one_order(fleet, tenant, clients, alone)
     for server in fleet:
         assert len(lines(server, AWAY)) == 1 and len(lines(server, BACK)) == 1, server.log
-        assert server.stats()["redis"]["outbox_events"] == 0
+        # It counts at the end of the turn in which the clients are told.
+        wait_for(lambda: server.stats()["redis"]["outbox_events"] == 0, "an empty outbox")
     assert all(not c.ended for c in clients)
     late = [await join(server, "u", tenant, position=clients[0].frames[0]["position"])
             for server in fleet]

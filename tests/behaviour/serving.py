@@ -207,6 +207,15 @@ class Server:
     def signal(self, number):
         self.process.send_signal(number)
 
+    def stand_still(self, seconds=10):
+        """SIGSTOP, and every thread has stopped: what is sent from now on waits."""
+        self.signal(signal.SIGSTOP)
+        end = time.monotonic() + seconds
+        for stat in pathlib.Path(f"/proc/{self.process.pid}/task").glob("*/stat"):
+            while stat.read_text().rpartition(") ")[2][0] != "T":  # proc(5)
+                assert time.monotonic() < end, f"{stat}: not stopped within {seconds} s"
+                time.sleep(0.001)
+
     def wait_end(self, seconds=STOP_SECONDS):
         try:
             status = self.process.wait(seconds)

@@ -245,17 +245,18 @@ async def test_head_and_old_http(server):
 async def test_a_slow_reader_is_closed_and_frames_stay_whole(launch):
     server = launch()
     stream = await begin(server, mint("u"))
-    quick = await join(server, "u")
-    sent = 0
-    while sent < 600:
-        server.publish([event("user_updated", user_id="u", data={"x": "y" * 20000})
-                        for _ in range(20)])
-        sent += 20
+    quick = await join(server, "u")  # its reader goes on all the time; the stream's stops by itself
+    big = [event("user_updated", user_id="u", data={"x": "y" * 20000}) for _ in range(20)]
+    made = []
+    while len(made) < 600:
+        made += await asyncio.to_thread(server.publish, big)
+        await quick.event(made[-1]["id"])
         if server.stats()["closes"].get("4202 Slow consumer"):
             break
     name, _, closing = await stream.until_end()
     assert name == "closing" and closing["code"] == 4202
     assert all(f[0] == "event" for f in stream.frames[1:-1])
+    assert quick.ids == [published["id"] for published in made]
     await quick.close()
 
 

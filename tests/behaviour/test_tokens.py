@@ -23,6 +23,9 @@ EC = {"ES256": ec.generate_private_key(ec.SECP256R1()),
       "ES512": ec.generate_private_key(ec.SECP521R1())}
 
 
+LATER = 86400  # s: tokens are made when this file is read, and tried when many other tests are over
+
+
 def payload(**more):
     return claims("mallory", **more)
 
@@ -30,7 +33,7 @@ def payload(**more):
 def raw_payload(text):
     """Claims with one piece of text put in as it stands."""
     now = int(time.time())
-    return f'{{"sub":"mallory","iat":{now - 9},"exp":{now + 999},{text}}}'
+    return f'{{"sub":"mallory","iat":{now - 9},"exp":{now + LATER},{text}}}'
 
 
 def with_header(**more):
@@ -105,17 +108,17 @@ FORGED = {
     "an x5u": with_header(x5u="http://127.0.0.1/keys"),
     "an x5c": with_header(x5c=["MIIB"]),
     "no exp": signed(GOOD, {"sub": "mallory", "iat": int(time.time())}),
-    "exp text": signed(GOOD, {**payload(), "exp": str(int(time.time()) + 99)}),
+    "exp text": signed(GOOD, {**payload(), "exp": str(int(time.time()) + LATER)}),
     "exp null": signed(GOOD, {**payload(), "exp": None}),
     "exp true": signed(GOOD, {**payload(), "exp": True}),
     "exp beyond time": signed(GOOD, {**payload(), "exp": 1e300}),
     "exp infinite": signed(GOOD, raw_payload('"z":1').replace('"exp":', '"exp":1e999,"y":')),
     "exp NaN": signed(GOOD, raw_payload('"z":NaN')),
-    "nbf in the future": signed(GOOD, {**payload(), "nbf": time.time() + 600}),
+    "nbf in the future": signed(GOOD, {**payload(), "nbf": time.time() + LATER}),
     "nbf text": signed(GOOD, {**payload(), "nbf": "0"}),
-    "iat in the future": signed(GOOD, {**payload(), "iat": time.time() + 600}),
+    "iat in the future": signed(GOOD, {**payload(), "iat": time.time() + LATER}),
     "iat text": signed(GOOD, {**payload(), "iat": "0"}),
-    "no user": signed(GOOD, {"exp": int(time.time()) + 99}),
+    "no user": signed(GOOD, {"exp": int(time.time()) + LATER}),
     **{f"user {u!r}"[:40]: signed(GOOD, {**payload(), "sub": u})
        for u in (None, 7, "", ["a"], {"a": 1}, True, "x" * 257, "a\nb", "a\0b", "\x7f",
                  "é" * 129)},
@@ -344,7 +347,7 @@ async def test_a_turn_verifies_so_many_public_key_signatures_and_the_others_wait
     server = launch({**keys_env(tmp_path, RSA), "MCP_AUTH_WORKERS": 1})
     clients = [await Client.open(server) for _ in range(80)]
     tokens = [mint(f"u{i}", secret=RSA, algorithm="RS256", **OURS) for i in range(80)]
-    server.signal(signal.SIGSTOP)
+    server.stand_still()
     for client, token in zip(clients, tokens):
         await client.send({"type": "auth", "token": token})
     server.signal(signal.SIGCONT)

@@ -40,14 +40,15 @@ async def test_two_workers_and_a_c_server_give_the_same_positions(serve, launch,
         for one in made:
             await client.event(one["id"])
     first = [(e["id"], e["position"]) for e in clients[-1].events]
-    assert [i for i, _ in first] == [one["id"] for one in made]
+    # A worker queues what it is given: between two instances the stream decides.
+    assert sorted(i for i, _ in first) == sorted(one["id"] for one in made)
     for client in clients:
         assert [(e["id"], e["position"]) for e in client.events] == first
     # A position of a worker is good at the C server, and the other way round.
     for server, position in ((c_server, first[4][1]), (workers, first[9][1])):
         again = await join(server, "root", token=root, position=position)
         assert again.of("auth_ok")[0]["resumed"] is True
-        await again.event(made[-1]["id"])
+        await again.event(first[-1][0])
         await again.close()
     # A right that is taken away anywhere is taken away everywhere.
     await asyncio.to_thread(c_server.publish, {

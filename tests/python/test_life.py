@@ -16,8 +16,8 @@ REQUIRED, FAILED = (4001, "Authentication required"), (4001, "Authentication fai
 BAD = {
     "another secret": mint("mallory", secret="z" * 64),
     "not signed": f"{b64({'alg': 'none'})}.{b64(claims('mallory'))}.",
-    "not yet valid": mint("mallory", nbf=time.time() + 600),
-    "issued in the future": mint("mallory", age=-600),
+    "not yet valid": mint("mallory", nbf=time.time() + 86400),
+    "issued in the future": mint("mallory", age=-86400),
     "no expiry": mint("mallory", exp=None),
     "no user": mint(None),
     "roles of another type": mint("mallory", roles={"admin": True}),

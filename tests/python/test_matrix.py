@@ -71,6 +71,7 @@ async def test_a_filter_narrows_and_never_widens_administrators_too(service):
     for other in (of("role_revoked", "documents/7", "HIGH"), of("role_assigned", "images", "HIGH"),
                   of("role_assigned", "documents/7", "MEDIUM"), of("role_assigned", None, "HIGH")):
         service.publish(other)
+    await settle(service, tenant, user)  # they were queued, and the filter has passed over them
     await narrow.send({"type": "subscribe"})
     await narrow.until(lambda: len(narrow.of("subscribed")) == 2, "the filter to be lifted")
     await settle(service, tenant, narrow, user)

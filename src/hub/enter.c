@@ -52,7 +52,10 @@ int session_enter(struct session *s, const struct identity *identity)
     }
     if (s->state == SESSION_WAITING) {
         identity_unref(s->claimed);
-    } else { /* its key is the same, so the index need not know */
+    } else {
+        s->changed |= s->authority->admin != authority->admin ||
+                      !claims_same_authority(&s->authority->claims, &authority->claims);
+        /* Its key is the same, so the index need not know. */
         assert(bytes_equal(subject_key(s->subject), subject_key(subject)));
         free(s->subject);
         s->subject = subject;

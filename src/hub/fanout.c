@@ -314,5 +314,6 @@ void hub_gone(struct hub *hub, const struct entry *entry)
 {
     struct fanout_frames frames = {.entry = entry, .number = UINT64_MAX, .gone = true};
 
+    hub->gone = true;
     fan_out(hub, &frames);
 }

@@ -2,6 +2,12 @@
 /* rebase.c: the stream goes on at another place than behind what this hub was told last. */
 #include "hub/session.h"
 
+/* Who may see something else today than at first may have seen what is gone. */
+static bool has_lost(const struct session *s, enum rebase_kind kind)
+{
+    return kind == REBASE_LOST || (session_hub(s)->gone && s->changed);
+}
+
 static void rebase_live(struct session *s, enum rebase_kind kind)
 {
     if (session_is_ahead(s)) {
@@ -10,7 +16,7 @@ static void rebase_live(struct session *s, enum rebase_kind kind)
     }
     if (s->extras)
         s->extras->skip_to = 0; /* numbers may come a second time */
-    if (kind == REBASE_LOST && s->kind != SESSION_PLAIN)
+    if (s->kind != SESSION_PLAIN && has_lost(s, kind))
         session_close(s, CLOSE_EPOCH_CHANGED, -1);
 }
 
@@ -28,5 +34,6 @@ void hub_rebase(struct hub *hub, const struct position *head, enum rebase_kind k
         else if (s->state == SESSION_CATCHUP)
             catchup_rebase(s, kind);
     }
+    hub->gone = false;
     hub_relieve(hub);
 }

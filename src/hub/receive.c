@@ -32,6 +32,7 @@ static bool take_filter(struct session *s, struct command *command)
     filter_free(s->extras->filter);
     s->extras->filter = command->filter;
     command->filter = NULL;
+    s->changed |= session_is_in(s);
     return true;
 }
 

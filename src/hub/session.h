@@ -75,6 +75,7 @@ struct session {
     bool deflates : 1; /* its connection agreed to deflated messages */
     bool watched : 1;  /* that its peer is there is asked by somebody else */
     bool met : 1;      /* this fan-out has found it by its user */
+    bool changed : 1;  /* what it may see is not what it might when it signed in */
     union {
         struct identity *claimed;    /* WAITING: what the handshake said, or NULL */
         struct authority *authority; /* signed in; LEAVING stands in it no more, and holds it */
@@ -121,6 +122,7 @@ struct hub {
     int64_t judge_ms; /* of those who are ahead by a place that must be there by then */
     struct alones alones;
     bool isolated;
+    bool gone;     /* is something that was announced, as hub_gone said: hub_rebase is on its way */
     bool hurrying; /* heartbeats are being pulled forward: of places from hurry_place on */
     uint32_t hurry_place;
     int64_t hurry_ms;

@@ -217,8 +217,8 @@ static void check_way(struct truth *t, unsigned person, int to, uint64_t epoch)
     while (common > 0 && truth_up(t, to, t->nodes[common].n) != common)
         common = t->nodes[common].parent;
     for (int i = c->at; i != common; i = t->nodes[i].parent)
-        if (may_see(t, c, &t->facts[t->nodes[i].fact]) &&
-            (c->resumed || (c->had[t->nodes[i].fact] && t->nodes[i].n > t->nodes[c->base].n)) &&
+        if (((c->resumed && may_see(t, c, &t->facts[t->nodes[i].fact])) ||
+             (c->had[t->nodes[i].fact] && t->nodes[i].n > t->nodes[c->base].n)) &&
             !truth_is_on(t, to, t->nodes[i].fact))
             truth_fail(t, "person %u goes on behind the lost %s", person,
                        t->facts[t->nodes[i].fact].id);

@@ -703,7 +703,7 @@ end:
             b_ = false;
             k_ = n_ + 1;
             do
-            :: k_ <= head[I] -> b_ = b_ || (VISIBLE(log[I].at[k_]) && !fence[I]); k_++
+            :: k_ <= head[I] -> b_ = b_ || VISIBLE(log[I].at[k_]); k_++ /* a fence does not unsee it */
             :: else -> break
             od;
             if

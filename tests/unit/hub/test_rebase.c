@@ -91,6 +91,61 @@ TEST(what_is_gone_closes_4302_who_may_have_seen_it)
     end();
 }
 
+static void demote(const char *user)
+{
+    stage_publish(&stage,
+                  (struct sample){.type = EVENT_ROLE_REVOKED, .target = user, .role = "admin"});
+}
+
+TEST(who_may_see_less_today_may_have_seen_what_is_gone)
+{
+    struct client ann, ben, filtered;
+    uint64_t n;
+
+    begin(0);
+    client_sign_in(&ann, &stage, SESSION_CONTROL, "ann", "\"admin\"");
+    client_sign_in(&plain, &stage, SESSION_PLAIN, "ann", "\"admin\"");
+    client_sign_in(&ben, &stage, SESSION_CONTROL, "ben", NULL);
+    client_sign_in(&filtered, &stage, SESSION_CONTROL, "carl", NULL);
+    n = stage_publish(&stage, (struct sample){.type = EVENT_USER_UPDATED, .user = "carl"});
+    CHECK(client_reads_event(&ann, n) && client_reads_event(&plain, n));
+    CHECK(client_reads_event(&filtered, n));
+    client_say(&filtered, "{\"type\":\"subscribe\",\"event_types\":[\"role_assigned\"]}");
+    CHECK(client_reads(&filtered, "subscribed", NULL));
+    demote("ann");
+    CHECK(client_reads(&ann, "scope_changed", NULL) && client_reads_event(&ann, n + 1));
+    CHECK(client_reads_event(&plain, n + 1));
+    hub_gone(stage.hub, &stage.past[n]);
+    rebase(STAGE_EPOCH + 1, 0, REBASE_TAIL);
+    CHECK(client_reads(&ann, "closing", "\"code\":4302"));
+    CHECK(client_reads(&filtered, "closing", "\"code\":4302"));
+    CHECK(client_quiet(&plain) && client_quiet(&ben));
+    client_gone(&ann);
+    client_gone(&plain);
+    client_gone(&ben);
+    client_gone(&filtered);
+    stage_done(&stage);
+}
+
+TEST(who_may_see_less_today_stays_where_nothing_is_gone)
+{
+    begin(1);
+    client_sign_in(&client, &stage, SESSION_CONTROL, "ann", "\"admin\"");
+    demote("ann");
+    CHECK(client_reads(&client, "scope_changed", NULL) && client_reads_event(&client, 2));
+    rebase(STAGE_EPOCH + 1, 2, REBASE_TAIL);
+    CHECK(client_quiet(&client));
+    hub_gone(stage.hub, &(struct entry){.event = stage.past[1].event, .n = 3});
+    client_gone(&client);
+    rebase(STAGE_EPOCH + 2, 2, REBASE_TAIL); /* told, and over */
+    client_sign_in(&client, &stage, SESSION_CONTROL, "ben", "\"admin\"");
+    demote("ben");
+    CHECK(client_reads(&client, "scope_changed", NULL) && client_reads(&client, "event", NULL));
+    rebase(STAGE_EPOCH + 3, 2, REBASE_TAIL);
+    CHECK(client_quiet(&client));
+    end();
+}
+
 TEST(what_was_had_before_says_nothing_of_the_numbers_after)
 {
     begin(9);

@@ -216,7 +216,7 @@ class Judge:
             return
         asked = walk.connection.asked
         first = walk.places[0][1:] if walk.client.session or not asked else place(asked)[:2]
-        spans = self._spans(first, self._places_owed(walk))
+        spans = self._spans(walk, first, self._places_owed(walk))
         privileged = self.authority.privileged_up_to(walk)
         for epoch, after, upto in spans:
             entries = self._certain(epoch)
@@ -248,18 +248,26 @@ class Judge:
                    if p.tenant == walk.client.tenant and p.fenced == who
                    for attempt in p.attempts)
 
-    def _spans(self, first, places):
+    def _spans(self, walk, first, places):
         """[(epoch, after, upto)]: with another epoch it goes on where both streams are alike."""
         spans, epoch, after, upto = [], first[0], first[1], first[1]
         for _, next_epoch, n in places:
             if next_epoch != epoch:
                 spans.append((epoch, after, upto))
-                after = self._common(epoch, upto, next_epoch)
+                if upto > self._before_loss(walk, epoch, 0) and self._is_after_loss(epoch, upto, n):
+                    after = upto
+                else:
+                    after = self._common(epoch, upto, next_epoch)
                 epoch, upto = next_epoch, after if after is not None else n
                 after = upto
             upto = max(upto, n)
         spans.append((epoch, after, upto))
         return [span for span in spans if span[0]]  # epoch 0: an instance that never met Redis
+
+    def _is_after_loss(self, epoch, n, next_n):
+        """Told after the loss, of a place that the lost stream is not known to have had: for a while
+        the stream goes on after a loss under the epoch that it had."""
+        return n <= next_n and n not in self.streams.get(epoch, {})
 
     def _common(self, old, n, new):
         before, now = self.streams.get(old), self.streams.get(new)

@@ -370,6 +370,21 @@ def test_after_a_lost_tail_what_follows_the_common_place_is_owed(run):
     assert run.rules() == []
 
 
+@pytest.mark.parametrize("joined, delivered, missing", [(901, [12], 0), (901, [], 1), (899, [12], 3)])
+def test_the_old_epoch_goes_on_for_a_while_after_the_loss(run, joined, delivered, missing):
+    """Who comes then is owed what follows; who had that place before the loss, more than that."""
+    lose_tail(run)
+    for n in (10, 11, 12):
+        made = run.publish(f"new-{n}", "user_updated", user="alice")
+        made.attempts[0].position = written(8, n)
+    carol = run.client("alice")
+    run.join(carol, "B#1", at=11)
+    run.frames(carol)[0][0] = BEGIN + joined
+    run.deliver(carol, delivered, epoch=8)
+    run.say(carol, type="heartbeat", position=written(8, 12), bus="ok")
+    assert run.rules() == ["missing"] * missing
+
+
 def test_what_was_missing_before_the_tail_was_lost_is_found(run):
     lose_tail(run)
     del run.frames(run.alice)[4]

@@ -32,6 +32,12 @@ static int enter_user(struct session *s, struct subject *subject)
     return r;
 }
 
+/* Two of them may differ in nothing but the key that vouched, or in the order of their lists. */
+static bool sees_the_same(const struct authority *a, const struct authority *b)
+{
+    return a->admin == b->admin && claims_same_authority(&a->claims, &b->claims);
+}
+
 int session_enter(struct session *s, const struct identity *identity)
 {
     const struct claims *claims = &identity->claims;
@@ -53,8 +59,7 @@ int session_enter(struct session *s, const struct identity *identity)
     if (s->state == SESSION_WAITING) {
         identity_unref(s->claimed);
     } else {
-        s->changed |= s->authority->admin != authority->admin ||
-                      !claims_same_authority(&s->authority->claims, &authority->claims);
+        s->changed |= s->authority != authority && !sees_the_same(s->authority, authority);
         /* Its key is the same, so the index need not know. */
         assert(bytes_equal(subject_key(s->subject), subject_key(subject)));
         free(s->subject);

@@ -145,7 +145,8 @@ int hub_effect(struct hub *hub, struct event *event);
 void hub_announce(struct hub *hub, const struct entry *entry);
 /* What was delivered alone under this serial will not come back: nobody else is given it. */
 void hub_forget_alone(struct hub *hub, uint64_t alone);
-/* The stream has lost this entry: session clients that may have seen it are closed 4302. */
+/* The stream has lost this entry: session clients that may have seen it are closed 4302. Whose
+ * authority or filter is another than at the sign-in, by the hub_rebase that follows. */
 void hub_gone(struct hub *hub, const struct entry *entry);
 /* The stream goes on behind `head`. Who is catching up asks again. */
 enum rebase_kind {

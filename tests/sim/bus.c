@@ -2,10 +2,10 @@
 /* bus.c: the bus thread's side of the simulation: its mail is delivered at whim. */
 #include "world.h"
 
+/* Here one queue has all of it, in order. */
 static void on_effect(void *owner, unsigned hub, const struct entry *entry, uint64_t serial,
-                      bool urgent)
+                      bool urgent __attribute__((unused)))
 {
-    (void)urgent; /* one queue for all, in order */
     struct world *w = owner;
     struct mail *mail = mail_post(&w->to_hub[hub], MAIL_EFFECT);
 

@@ -74,6 +74,17 @@ static inline struct event *sample_event(struct sample sample)
     return event;
 }
 
+/* Of tenant "" and by nobody; its id is "c" unless it has another. */
+static inline struct event *sample_control(struct control_fields fields)
+{
+    struct event *event;
+
+    fields.id = bytes_present(fields.id) ? fields.id : BYTES("c");
+    fields.tenant = fields.publisher = BYTES("");
+    CHECK_EQ(event_new_control(&event, &fields, BYTES("{}")), 0);
+    return event;
+}
+
 /* security_violation is also seen by who holds role "watch", or the permission over its resource
  * and action; the rest is as by default. */
 static inline struct policy sample_policy(void)

@@ -22,16 +22,12 @@ static int control(enum event_control what, const char *user, const char *token_
 {
     uint64_t n = stage.past_n + 1;
     struct entry *entry = &stage.past[n];
-    struct control_fields fields = {.control = what,
-                                    .id = BYTES("c"),
-                                    .tenant = BYTES(""),
-                                    .publisher = BYTES(""),
-                                    .user = bytes_of(user),
-                                    .token_id = bytes_of(token_id),
-                                    .time_ms = stage.now.wall_ms};
     int closed;
 
-    CHECK_EQ(event_new_control(&entry->event, &fields, BYTES("{}")), 0);
+    entry->event = sample_control((struct control_fields){.control = what,
+                                                          .user = bytes_of(user),
+                                                          .token_id = bytes_of(token_id),
+                                                          .time_ms = stage.now.wall_ms});
     entry->n = n;
     entry->check =
         position_check(STAGE_EPOCH, n, entry->event->tenant, entry->event->id, BYTES(""));

@@ -146,17 +146,22 @@ static inline uint64_t check_of(uint64_t n)
     return n == 0 ? 0 : n ^ 0x5555;
 }
 
-static inline void put_back(struct sample sample, uint64_t alone)
+static inline void put_entry(struct event *event, uint64_t alone,
+                             void (*how)(struct broadcast *, const struct entry *))
 {
-    struct entry entry = {.n = stage.n + 1, .check = check_of(stage.n + 1), .alone = alone};
+    struct entry entry = {event, stage.n + 1, check_of(stage.n + 1), alone};
 
-    entry.event = sample_event(sample);
     if (entry.n < ENTRIES_MAX)
-        stage.fenced[entry.n] = entry.event->has_fence;
+        stage.fenced[entry.n] = event->has_fence;
     stage.n = entry.n;
     CHECK_EQ(broadcast_reserve(stage.broadcast, 1), 0);
-    broadcast_entry(stage.broadcast, &entry);
-    event_unref(entry.event);
+    how(stage.broadcast, &entry);
+    event_unref(event);
+}
+
+static inline void put_back(struct sample sample, uint64_t alone)
+{
+    put_entry(sample_event(sample), alone, broadcast_entry);
 }
 
 static inline void put(struct sample sample)
@@ -167,13 +172,7 @@ static inline void put(struct sample sample)
 /* One that another instance accepted. */
 static inline void put_in_turn(struct event *event)
 {
-    struct entry entry = {.event = event, .n = stage.n + 1, .check = check_of(stage.n + 1)};
-
-    stage.fenced[entry.n] = event->has_fence;
-    stage.n = entry.n;
-    CHECK_EQ(broadcast_reserve(stage.broadcast, 1), 0);
-    broadcast_entry_in_turn(stage.broadcast, &entry);
-    event_unref(event);
+    put_entry(event, 0, broadcast_entry_in_turn);
 }
 
 static inline void put_news(void)

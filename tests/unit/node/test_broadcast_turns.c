@@ -95,17 +95,10 @@ TEST(what_another_instance_takes_away_is_gone_in_its_turn)
 /* It is not shown, so nobody can be told of a place behind what they were not shown. */
 TEST(what_another_instance_revokes_is_gone_at_once)
 {
-    struct control_fields fields = {.control = CONTROL_REVOCATION,
-                                    .id = BYTES("c"),
-                                    .tenant = BYTES(""),
-                                    .publisher = BYTES(""),
-                                    .user = BYTES("ann")};
-    struct event *event;
-
     begin_wide(1);
     put_fence();
-    CHECK_EQ(event_new_control(&event, &fields, BYTES("{}")), 0);
-    put_in_turn(event);
+    put_in_turn(sample_control(
+        (struct control_fields){.control = CONTROL_REVOCATION, .user = BYTES("ann")}));
     CHECK(stage.effect_sent[2][0] && stage.urgent);
     end();
 }
@@ -113,15 +106,11 @@ TEST(what_another_instance_revokes_is_gone_at_once)
 /* It ended those connections when this instance delivered it; there may be new ones since. */
 TEST(a_disconnection_that_comes_back_has_no_effect_again_and_a_fence_has)
 {
-    struct control_fields fields = {.control = CONTROL_DISCONNECT,
-                                    .id = BYTES("c"),
-                                    .tenant = BYTES(""),
-                                    .publisher = BYTES(""),
-                                    .user = BYTES("ann")};
     struct entry entry = {.n = 1, .alone = 1};
 
     begin_wide(1);
-    CHECK_EQ(event_new_control(&entry.event, &fields, BYTES("{}")), 0);
+    entry.event = sample_control(
+        (struct control_fields){.control = CONTROL_DISCONNECT, .user = BYTES("ann")});
     CHECK_EQ(broadcast_reserve(stage.broadcast, 2), 0);
     broadcast_alone(stage.broadcast, &(struct entry){.event = entry.event, .alone = 1});
     assert_string_equal(stage.told, "e1 ");

@@ -136,17 +136,11 @@ TEST(one_that_waited_for_a_refused_batch_goes_its_own_way)
 
 static int revoke(const char *id)
 {
-    struct control_fields fields = {.control = CONTROL_REVOCATION,
-                                    .id = bytes_of(id),
-                                    .tenant = BYTES(""),
-                                    .publisher = BYTES(""),
-                                    .user = BYTES("ann"),
-                                    .time_ms = 1};
-    struct event *event;
+    struct event *event = sample_control((struct control_fields){
+        .control = CONTROL_REVOCATION, .id = bytes_of(id), .user = BYTES("ann"), .time_ms = 1});
     unsigned failed;
     int r;
 
-    CHECK_EQ(event_new_control(&event, &fields, BYTES("{}")), 0);
     r = degraded_publish(bus.degraded, &event, 1, (void *)(uintptr_t)id, bus.now, &failed);
     event_unref(event);
     return r;

@@ -254,20 +254,19 @@ class Judge:
         for _, next_epoch, n in places:
             if next_epoch != epoch:
                 spans.append((epoch, after, upto))
-                if upto > self._before_loss(walk, epoch, 0) and self._is_after_loss(epoch, upto, n):
-                    after = upto
-                else:
-                    after = self._common(epoch, upto, next_epoch)
+                after = upto if self._is_after_loss(walk, epoch, upto, n) else \
+                    self._common(epoch, upto, next_epoch)
                 epoch, upto = next_epoch, after if after is not None else n
                 after = upto
             upto = max(upto, n)
         spans.append((epoch, after, upto))
         return [span for span in spans if span[0]]  # epoch 0: an instance that never met Redis
 
-    def _is_after_loss(self, epoch, n, next_n):
+    def _is_after_loss(self, walk, epoch, n, next_n):
         """Told after the loss, of a place that the lost stream is not known to have had: for a while
         the stream goes on after a loss under the epoch that it had."""
-        return n <= next_n and n not in self.streams.get(epoch, {})
+        return self._before_loss(walk, epoch, 0) < n <= next_n and \
+            n not in self.streams.get(epoch, {})
 
     def _common(self, old, n, new):
         before, now = self.streams.get(old), self.streams.get(new)

@@ -5,10 +5,9 @@ import base64
 import json
 import os
 import struct
-import time
 
-KEPT = {"type", "id", "event_type", "user_id", "target_user_id", "position", "roles", "resumed",
-        "bus", "code", "reason"}
+from receiver import Receiver
+
 MASK = b"\x01\x02\x03\x04"
 TEXT, CLOSE, PING, PONG = 1, 8, 9, 10
 
@@ -22,81 +21,55 @@ def masked(opcode, payload):
     return head + MASK + mixed.to_bytes(size, "big")
 
 
-class Socket(asyncio.Protocol):
-    """Signs in by itself; gives each frame to `record` (a record.Connection) and to `on_frame`."""
+class Socket(Receiver):
+    """Signs in by itself."""
 
     def __init__(self, port, session, auth, record, on_frame):
-        self.auth, self.record, self.on_frame = auth, record, on_frame
-        self.buffer, self.upgraded, self.transport = b"", False, None
-        self.done = asyncio.get_running_loop().create_future()
         key = base64.b64encode(os.urandom(16)).decode()
-        self.request = "\r\n".join([
+        super().__init__(record, on_frame, [
             "GET /ws HTTP/1.1", f"Host: 127.0.0.1:{port}", "Upgrade: websocket",
             "Connection: Upgrade", f"Sec-WebSocket-Key: {key}", "Sec-WebSocket-Version: 13",
-            *(["Sec-WebSocket-Protocol: mcp-auth.v1"] if session else []), "", ""]).encode()
+            *(["Sec-WebSocket-Protocol: mcp-auth.v1"] if session else [])])
+        self.auth = auth
 
-    def connection_made(self, transport):
-        self.transport = transport
-        transport.write(self.request)
-
-    def connection_lost(self, _):
-        if not self.done.done():
-            self.record.ended = time.time()
-            self.done.set_result(None)
+    def begin(self, status):
+        if status == 101:
+            self._say(self.auth)
+        else:
+            self.closed(0, f"HTTP {status}")
 
     def renew(self, token):
         if self.record.frames:  # it is signed in
-            self.transport.write(masked(TEXT, json.dumps({"type": "auth", "token": token})
-                                        .encode()))
+            self._say({"type": "auth", "token": token})
 
-    def abort(self):
-        """As a network that is gone: what was not read by now was not received."""
-        self.transport.abort()
-        self.connection_lost(None)
+    def _say(self, content):
+        self.transport.write(masked(TEXT, json.dumps(content).encode()))
 
-    def data_received(self, data):
-        if self.done.done():
-            return
-        self.buffer += data
-        if not self.upgraded:
-            if b"\r\n\r\n" not in self.buffer:
-                return
-            head, self.buffer = self.buffer.split(b"\r\n\r\n", 1)
-            if not head.startswith(b"HTTP/1.1 101 "):
-                self.record.closed = [0, head.split(b"\r\n")[0].decode()]
-                self.transport.abort()
-                return
-            self.upgraded = True
-            self.transport.write(masked(TEXT, json.dumps(self.auth).encode()))
-        self._frames()
-
-    def _frames(self):
-        while len(self.buffer) >= 2 and not self.done.done():
-            size, start = self.buffer[1] & 0x7f, 2
-            if size > 125:
-                start = 4 if size == 126 else 10
-                if len(self.buffer) < start:
-                    return
-                size = int.from_bytes(self.buffer[2:start], "big")
-            if len(self.buffer) < start + size:
-                return
-            opcode, payload = self.buffer[0] & 0x0f, self.buffer[start:start + size]
-            self.buffer = self.buffer[start + size:]
-            self._frame(opcode, payload)
+    def next(self):
+        if len(self.buffer) < 2:
+            return False
+        size, start = self.buffer[1] & 0x7f, 2
+        if size > 125:
+            start = 4 if size == 126 else 10
+            if len(self.buffer) < start:
+                return False
+            size = int.from_bytes(self.buffer[2:start], "big")
+        if len(self.buffer) < start + size:
+            return False
+        opcode, payload = self.buffer[0] & 0x0f, self.buffer[start:start + size]
+        self.buffer = self.buffer[start + size:]
+        self._frame(opcode, payload)
+        return True
 
     def _frame(self, opcode, payload):
         if opcode == TEXT:
-            frame = {k: v for k, v in json.loads(payload).items() if k in KEPT}
-            self.record.frames.append([time.time(), frame])
-            self.on_frame(frame)
+            self.take(json.loads(payload))
         elif opcode == PING:
             self.transport.write(masked(PONG, payload))
         elif opcode == CLOSE:
-            self.record.closed = [struct.unpack(">H", payload[:2])[0] if payload else 1005,
-                                  payload[2:].decode()]
             self.transport.write(masked(CLOSE, payload[:2]))
-            self.transport.close()
-            self.connection_lost(None)
+            self.closed(struct.unpack(">H", payload[:2])[0] if payload else 1005,
+                        payload[2:].decode())
 
 
 async def post(port, path, token, body, seconds):

@@ -44,7 +44,7 @@ static void tell_hubs(struct node *node, struct reload *reload)
     for (unsigned i = 0; i < node->hubs_count; i++) {
         struct reload_note *note = &reload->notes[i];
 
-        *note = (struct reload_note){.note.run = reload_in_hub,
+        *note = (struct reload_note){.note = {.run = reload_in_hub, .urgent = true},
                                      .reload = reload,
                                      .hub = node->hubs[i].hub};
         mailbox_put(node->hubs[i].mailbox, &note->note);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_limits.c: the limits of a front change at once, within what the settings allow. */
+#include <unistd.h>
+
 #include "host.h"
 
 TEST(a_fronts_limits_are_in_force_at_once)
@@ -23,6 +25,29 @@ TEST(a_fronts_limits_are_in_force_at_once)
     CHECK_EQ(host_say(first, "{\"type\":\"ping\"}"), 0);
     HOST_UNTIL(host_loop, first->closed);
     CHECK_EQ(first->code, 4203);
+    host_end();
+}
+
+/* A message that comes after the call passes the news that wait for us. */
+TEST(limits_do_not_wait_behind_news)
+{
+    char text[3001] = "";
+    struct front_limits limits;
+    struct host_client *client;
+
+    host_begin(NULL);
+    client = host_client(host_loop, "alice", "");
+    memset(text, 'x', sizeof text - 1);
+    for (int i = 0; i < 100; i++)
+        CHECK_EQ(host_publish_to("alice", text), 0);
+    usleep(50000); /* it waits for us, who take nothing */
+    front_limits(host_front, &limits);
+    limits.rate_messages = 3;
+    CHECK_EQ(front_set_limits(host_front, &limits, NULL, 0), 0);
+    for (int i = 0; i < 3; i++)
+        CHECK_EQ(host_say(client, "{\"type\":\"ping\"}"), 0);
+    HOST_UNTIL(host_loop, client->closed);
+    CHECK_EQ(client->code, 4203);
     host_end();
 }
 

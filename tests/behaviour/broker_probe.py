@@ -56,7 +56,8 @@ class Probe:
                 self.changed.wait(left)
 
     def story(self):
-        return "\n".join(self.said[-40:])
+        entries = [said for said in self.said if said.startswith("entry ")]
+        return "\n".join([said for said in self.said if said not in entries[:-3]][-60:])
 
     def ready(self, **more):
         return self.wait("ready", **more)
